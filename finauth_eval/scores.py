@@ -1,3 +1,458 @@
-"""The score table: one row a sample, whatever became of it. The waist of the whole tool."""
+"""The score table: one row a sample, whatever became of it. The waist of the whole tool.
+
+Everything before it needs network, disk and time; everything after it is a pure function of it, so a saved table can
+be evaluated for ever with neither network nor key. This module holds the column contract and the one reader.
+"""
 
 from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from finauth_eval.errors import ScoresError
+from finauth_eval.labels import ACCEPTED, parse_label
+
+__all__ = ["COLUMNS", "Provenance", "ScoreTable", "read_scores"]
+
+ScoreRange = Literal["unit", "any"]
+
+COLUMNS: Final = (
+    "sample_id", "label", "score", "outcome", "reason", "threshold", "result", "attack_type", "subject", "media_type",
+    "split", "sha256", "region", "request_id", "received_at", "time_used_ms", "attempts", "cached",
+)  # fmt: skip
+_TEXT: Final = frozenset({
+    "outcome", "reason", "attack_type", "subject", "media_type", "split", "sha256", "region", "request_id",
+    "received_at",
+})  # fmt: skip
+_BLANK: Final = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>"})
+_OUTCOMES: Final = ("scored", "no_response", "not_sent")
+
+SCORES_FILE: Final = "scores.parquet"
+RUN_FILE: Final = "run.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a score table comes from; what an auditor asks first.
+
+    Attributes:
+        source: The path that was read, or ``"frame"``, or ``"run"``.
+        digest: sha256 of the table's labels, scores and attack types, in row order; the same for the same data in
+            any file format.
+        dataset_name: The dataset's name where a run made the table.
+        dataset_digest: The digest of the dataset's contents and labels.
+        endpoint: Address that answered.
+        region: ``"sgp"``, ``"idn"`` or ``None`` for another endpoint.
+        campaign: The campaign whose answers these are.
+        run: The whole run.json, empty when there is none.
+        package_versions: Versions of the packages that made the run.
+    """
+
+    source: str
+    digest: str
+    dataset_name: str | None = None
+    dataset_digest: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+    campaign: str | None = None
+    run: Mapping[str, Any] = field(default_factory=dict)
+    package_versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreTable:
+    """A labelled score table with its provenance.
+
+    Attributes:
+        frame: One row a sample. ``label`` is categorical (``bona_fide``, ``attack``), ``score`` float64 with NaN for
+            a sample without a response, ``attack_type`` is missing for bona fide rows; every column of ``COLUMNS``
+            is there, further columns are the dataset's attributes.
+        provenance: Where it comes from.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = ScoreTable.from_frame(pd.DataFrame({"label": ["real", "fake"], "score": [0.1, 0.9]}))
+        >>> table.frame["label"].tolist(), int(table.is_attack.sum())
+        (['bona_fide', 'attack'], 1)
+    """
+
+    frame: pd.DataFrame
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        label_column: str = "label",
+        score_column: str = "score",
+        attack_type_column: str = "attack_type",
+        score_range: ScoreRange = "unit",
+        source: str = "frame",
+    ) -> ScoreTable:
+        """A table from a frame with at least a label and a score column.
+
+        Args:
+            frame: Any frame; it is not changed. Rows keep their order.
+            label_column: Name of the column with the labels.
+            score_column: Name of the column with the scores; a blank is a sample without a response.
+            attack_type_column: Name of the column with the attack types, where there is one.
+            score_range: ``"unit"`` refuses scores outside [0, 1]; ``"any"`` takes every finite number.
+            source: What to call the data in messages.
+
+        Raises:
+            ScoresError: A column is missing, a label is unknown, or a score is not a number in range; the message
+                names the row.
+        """
+        if score_range not in ("unit", "any"):
+            raise ValueError(f"score_range is {score_range!r}; expected 'unit' or 'any'")
+        renamed = _rename(
+            frame,
+            {"label": label_column, "score": score_column, "attack_type": attack_type_column},
+            source=source,
+        )
+        columns: dict[str, Any] = {"sample_id": _sample_ids(renamed)}
+        columns["label"] = label = _labels(renamed["label"], source=source)
+        columns["score"] = score = _scores(renamed["score"], score_range=score_range, source=source)
+        is_attack = label.codes == 1
+        columns["outcome"] = _outcomes(renamed, np.isnan(score), source=source)
+        columns["attack_type"] = _attack_types(renamed, is_attack)
+        for name in COLUMNS:
+            if name not in columns:
+                columns[name] = _standard_column(renamed, name, source=source)
+        ordered = {name: columns[name] for name in COLUMNS}
+        ordered |= {str(name): renamed[name].array for name in renamed.columns if name not in ordered}
+        # no deep copy of ten million rows: the arrays were made above or belong to the caller and are only read
+        table = pd.DataFrame(ordered, copy=False)
+        return cls(
+            frame=table, provenance=Provenance(source=source, digest=_digest(is_attack, score, ordered))
+        )
+
+    @property
+    def is_attack(self) -> NDArray[np.bool_]:
+        """Shape (n,): whether each sample is an attack."""
+        return np.asarray(self.frame["label"].cat.codes == 1)
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """Shape (n,): the scores; NaN where there is no response."""
+        return self.frame["score"].to_numpy()
+
+    @property
+    def scored(self) -> NDArray[np.bool_]:
+        """Shape (n,): whether each sample has a score."""
+        return ~np.isnan(self.scores)
+
+    def with_provenance(self, **changes: Any) -> ScoreTable:
+        """The same rows under a provenance with these fields changed."""
+        return replace(self, provenance=replace(self.provenance, **changes))
+
+    def write(self, folder: Path | str) -> Path:
+        """Write ``scores.parquet`` and, where the provenance has one, ``run.json``; each appears whole or not at all.
+
+        Returns:
+            The folder.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        scratch = folder / f".{SCORES_FILE}.{os.getpid()}"
+        _plain(self.frame).to_parquet(scratch, index=False)
+        scratch.replace(folder / SCORES_FILE)
+        if self.provenance.run:
+            text = json.dumps(self.provenance.run, indent=1, ensure_ascii=False, allow_nan=False)
+            scratch = folder / f".{RUN_FILE}.{os.getpid()}"
+            # a file name that is not valid Unicode must not cost the whole run its summary
+            scratch.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+            scratch.replace(folder / RUN_FILE)
+        return folder
+
+
+def read_scores(
+    path: Path | str,
+    *,
+    label_column: str = "label",
+    score_column: str = "score",
+    attack_type_column: str = "attack_type",
+    score_range: ScoreRange = "unit",
+) -> ScoreTable:
+    """Read a score table from a run folder, a CSV (comma, semicolon or tab) or a Parquet file.
+
+    Args:
+        path: Run folder (with ``scores.parquet`` and ``run.json``), ``.csv``/``.tsv``/``.txt`` or ``.parquet`` file.
+        label_column: Name of the column with the labels.
+        score_column: Name of the column with the scores; a blank is a sample without a response.
+        attack_type_column: Name of the column with the attack types, where there is one.
+        score_range: ``"unit"`` refuses scores outside [0, 1]; ``"any"`` takes every finite number.
+
+    Raises:
+        ScoresError: There is no such file, it cannot be read, or a row is not what it should be.
+    """
+    path = Path(path)
+    run: dict[str, Any] = {}
+    source = file = path
+    if path.is_dir():
+        file = path / SCORES_FILE
+        run = _read_run(path / RUN_FILE)
+    if not file.is_file():
+        raise ScoresError(f"{file}: no such file; expected a run folder, a CSV or a Parquet file")
+    if file.stat().st_size == 0:
+        raise ScoresError(f"{file}: the file is empty; expected a header with at least 'label' and 'score'")
+    frame = _read_parquet(file) if file.suffix.lower() in (".parquet", ".pq") else _read_csv(file)
+    table = ScoreTable.from_frame(
+        frame,
+        label_column=label_column,
+        score_column=score_column,
+        attack_type_column=attack_type_column,
+        score_range=score_range,
+        source=str(source),
+    )
+    return table.with_provenance(**provenance_of_run(run)) if run else table
+
+
+def provenance_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a provenance that a run.json fills."""
+    dataset = run.get("dataset") or {}
+    return {
+        "run": dict(run),
+        "dataset_name": dataset.get("name"),
+        "dataset_digest": dataset.get("digest"),
+        "endpoint": run.get("endpoint"),
+        "region": run.get("region"),
+        "campaign": run.get("campaign"),
+        "package_versions": dict(run.get("package_versions") or {}),
+    }
+
+
+def _read_run(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        return {}
+    try:
+        run = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ScoresError(
+            f"{file}: not readable as JSON ({error}); run the command that made it again"
+        ) from error
+    if not isinstance(run, dict):
+        raise ScoresError(f"{file}: expected a JSON object, found {type(run).__name__}")
+    return run
+
+
+def _read_parquet(file: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(file)
+    except Exception as error:  # pyarrow's errors have no common base below it
+        raise ScoresError(f"{file}: not readable as Parquet ({error})") from error
+
+
+def _read_csv(file: Path) -> pd.DataFrame:
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            header = stream.readline()
+        separator = max(",;\t", key=header.count)  # the comma where none occurs
+        return pd.read_csv(
+            file, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
+        )
+    except UnicodeDecodeError as error:
+        raise ScoresError(f"{file}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise ScoresError(f"{file}: not readable as CSV ({error})") from error
+
+
+def _rename(frame: pd.DataFrame, names: dict[str, str], *, source: str) -> pd.DataFrame:
+    found = [str(column).strip() for column in frame.columns]
+    for meaning in ("label", "score"):
+        if names[meaning] not in found:
+            raise ScoresError(
+                f"{source}: there is no column {names[meaning]!r}; the columns are {', '.join(found) or 'none'}"
+                f" (name it with --{meaning}-column)"
+            )
+    if names["attack_type"] != "attack_type" and names["attack_type"] not in found:
+        raise ScoresError(f"{source}: there is no column {names['attack_type']!r} for the attack types")
+    twice = sorted({column for column in found if found.count(column) > 1})
+    if twice:
+        raise ScoresError(f"{source}: the column {twice[0]!r} occurs more than once")
+    new = {column: column for column in found}
+    for meaning, column in names.items():
+        if column in new and column != meaning:
+            if meaning in new:  # an own column of that name gives way to the one that was asked for
+                new[meaning] = f"{meaning} (not used)"
+            new[column] = meaning
+    return frame.set_axis([new[column] for column in found], axis="columns")
+
+
+def _where(frame_row: int) -> str:
+    """A row as people count it: data rows from 1; in a text file with one header the line is one more."""
+    return f"row {frame_row + 1} (line {frame_row + 2})"
+
+
+def _sample_ids(frame: pd.DataFrame) -> Any:
+    if "sample_id" in frame.columns:
+        return frame["sample_id"].astype(str).array
+    return np.arange(1, len(frame) + 1)
+
+
+def _labels(column: pd.Series[Any], *, source: str) -> pd.Categorical[Any]:
+    codes, words = pd.factorize(column)  # one look at each distinct word, not at each row
+    classes = [parse_label(word) for word in words]
+    bad = next((i for i, word in enumerate(classes) if word is None), None)
+    if bad is not None or (codes < 0).any():
+        row = int(np.argmax(codes < 0)) if bad is None else int(np.argmax(codes == bad))
+        seen = "blank" if bad is None or not str(words[bad]).strip() else repr(str(words[bad]))
+        raise ScoresError(f"{source}: {_where(row)}: label is {seen}; expected one of {ACCEPTED}")
+    lookup = np.array([1 if label == "attack" else 0 for label in classes] or [0], dtype=np.int8)
+    return pd.Categorical.from_codes(lookup[codes], categories=pd.Index(["bona_fide", "attack"]))
+
+
+def _scores(column: pd.Series[Any], *, score_range: ScoreRange, source: str) -> NDArray[np.float64]:
+    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = _parsed_scores(column, source=source)
+    with np.errstate(invalid="ignore"):
+        outside = np.isinf(values) if score_range == "any" else (values < 0) | (values > 1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        hint = "a finite number" if score_range == "any" else "a number in [0, 1] (or --score-range any)"
+        raise ScoresError(f"{source}: {_where(row)}: score is {values[row]:g}; expected {hint}")
+    return values
+
+
+def _parsed_scores(column: pd.Series[Any], *, source: str) -> NDArray[np.float64]:
+    text = column.astype("string").str.strip()
+    blank = text.isna() | text.str.lower().isin(_BLANK)
+    values = pd.to_numeric(text.mask(blank), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.isnan(values) & ~blank.to_numpy(dtype=bool)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ScoresError(
+            f"{source}: {_where(row)}: score is {str(column.iloc[row])!r}; expected a number, or blank for no response"
+        )
+    return values
+
+
+def _outcomes(frame: pd.DataFrame, missing: NDArray[np.bool_], *, source: str) -> pd.Categorical[Any]:
+    codes = missing.astype(np.int8)  # scored, or no response
+    if "outcome" in frame.columns:
+        stated = frame["outcome"].astype("string").str.strip().fillna("")
+        unknown = ~stated.isin([*_OUTCOMES, ""]).to_numpy(dtype=bool)
+        if unknown.any():
+            row = int(np.argmax(unknown))
+            raise ScoresError(
+                f"{source}: {_where(row)}: outcome is {stated.iloc[row]!r}; expected one of {', '.join(_OUTCOMES)}"
+            )
+        odd = (stated == "scored").to_numpy(dtype=bool) & missing
+        odd |= stated.isin(["no_response", "not_sent"]).to_numpy(dtype=bool) & ~missing
+        if odd.any():
+            row = int(np.argmax(odd))
+            has = "no score" if missing[row] else "a score"
+            raise ScoresError(
+                f"{source}: {_where(row)}: outcome is {stated.iloc[row]!r} but the row has {has}"
+            )
+        codes[(stated == "not_sent").to_numpy(dtype=bool)] = 2
+    return pd.Categorical.from_codes(codes, categories=pd.Index(_OUTCOMES))
+
+
+def _attack_types(frame: pd.DataFrame, is_attack: NDArray[np.bool_]) -> pd.Categorical[Any]:
+    if "attack_type" not in frame.columns:
+        return _no_text(len(frame))
+    kinds = _text(frame["attack_type"])
+    codes = np.where(is_attack, kinds.codes, -1)  # what a bona fide row says of its attack type is ignored
+    return pd.Categorical.from_codes(codes, categories=kinds.categories).remove_unused_categories()
+
+
+def _standard_column(frame: pd.DataFrame, name: str, *, source: str) -> Any:
+    present = name in frame.columns
+    if name in _TEXT:
+        return _text(frame[name]) if present else _no_text(len(frame))
+    if name in ("result", "cached"):
+        return _booleans(frame[name], name=name, source=source) if present else _none(len(frame), "boolean")
+    if name == "threshold":
+        return (
+            _scores(frame[name], score_range="any", source=f"{source} ({name})")
+            if present
+            else _nans(len(frame))
+        )
+    return _numbers(frame[name], name=name, source=source) if present else _none(len(frame), "Int64")
+
+
+def _text(column: pd.Series[Any]) -> pd.Categorical[Any]:
+    """Texts as a categorical (a million rows of few words are small); blanks are missing."""
+    codes, words = pd.factorize(column)
+    kept = [str(word).strip() for word in words]
+    categories = list(dict.fromkeys(word for word in kept if word.lower() not in _BLANK))
+    index = {word: code for code, word in enumerate(categories)}
+    lookup = np.array(
+        [index.get(word, -1) for word in kept] + [-1]
+    )  # the last is for missing values, code -1
+    return pd.Categorical.from_codes(lookup[codes], categories=pd.Index(categories, dtype=object))
+
+
+def _no_text(n: int) -> pd.Categorical[Any]:
+    return pd.Categorical.from_codes(np.full(n, -1, dtype=np.int8), categories=pd.Index([], dtype=object))
+
+
+def _nans(n: int) -> NDArray[np.float64]:
+    return np.full(n, np.nan)
+
+
+def _none(n: int, dtype: Literal["boolean", "Int64"]) -> Any:
+    if dtype == "boolean":
+        return pd.arrays.BooleanArray(np.zeros(n, dtype=bool), np.ones(n, dtype=bool))
+    return pd.arrays.IntegerArray(np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool))
+
+
+def _booleans(column: pd.Series[Any], *, name: str, source: str) -> Any:
+    words = column.astype("string").str.strip().str.lower()
+    known = words.map({"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False})
+    bad = (known.isna() & ~(words.isna() | words.isin(_BLANK))).to_numpy(dtype=bool)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ScoresError(
+            f"{source}: {_where(row)}: {name} is {str(column.iloc[row])!r}; expected true or false"
+        )
+    return known.astype("boolean").array
+
+
+def _numbers(column: pd.Series[Any], *, name: str, source: str) -> Any:
+    values = _scores(column, score_range="any", source=f"{source} ({name})")
+    if (values != np.round(values))[~np.isnan(values)].any():
+        row = int(np.argmax((values != np.round(values)) & ~np.isnan(values)))
+        raise ScoresError(f"{source}: {_where(row)}: {name} is {values[row]:g}; expected a whole number")
+    return pd.array(values, dtype="Float64").astype("Int64")
+
+
+def _plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with categoricals as plain texts, so that any reader of Parquet understands it."""
+    plain = frame.copy(deep=False)
+    for name in plain.columns:
+        if isinstance(plain[name].dtype, pd.CategoricalDtype):
+            plain[name] = plain[name].astype(object)
+    return plain
+
+
+def _digest(is_attack: NDArray[np.bool_], score: NDArray[np.float64], columns: Mapping[str, Any]) -> str:
+    kinds: pd.Categorical[Any] = columns["attack_type"]
+    digest = hashlib.sha256(b"finauth-eval/score-table/1")
+    digest.update(np.packbits(is_attack).tobytes())
+    digest.update(np.ascontiguousarray(score + 0.0).tobytes())  # + 0.0: -0.0 and 0.0 are one score
+    order = (
+        np.argsort(np.asarray(kinds.categories, dtype=object)) if len(kinds.categories) else np.array([], int)
+    )
+    rank = np.empty(len(order) + 1, dtype=np.int32)
+    rank[order] = np.arange(len(order))
+    rank[-1] = -1
+    digest.update(rank[kinds.codes].tobytes())
+    digest.update(json.dumps(sorted(map(str, kinds.categories))).encode())
+    return digest.hexdigest()
