@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Estimate"]
+__all__ = ["Estimate", "finite_or_none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +52,9 @@ class Estimate:
     def to_dict(self) -> dict[str, Any]:
         """The estimate as plain JSON values: undefined numbers are ``None``, and then a ``reason`` is given."""
         plain: dict[str, Any] = {
-            "value": _finite_or_none(self.value),
-            "low": _finite_or_none(self.low),
-            "high": _finite_or_none(self.high),
+            "value": finite_or_none(self.value),
+            "low": finite_or_none(self.low),
+            "high": finite_or_none(self.high),
             "confidence": self.confidence,
             "n": self.n,
             "method": self.method,
@@ -66,5 +66,6 @@ class Estimate:
         return plain
 
 
-def _finite_or_none(number: float) -> float | None:
+def finite_or_none(number: float) -> float | None:
+    """The number for JSON, which has neither NaN nor infinities: those become ``None``."""
     return number if math.isfinite(number) else None
