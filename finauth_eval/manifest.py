@@ -1,0 +1,165 @@
+"""Rows of a dataset as somebody wrote them down: a folder, a CSV, a JSONL or a Parquet file.
+
+The rows come out as they are, with the place to name in a message; what they mean is decided in ``dataset``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from finauth_eval.errors import DatasetError
+
+__all__ = ["Row", "read_rows"]
+
+KNOWN: Final = ("path", "label", "id", "attack_type", "subject", "split", "media_type", "sha256")
+_IGNORED: Final = frozenset({"thumbs.db", "desktop.ini"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row: ``where`` is its place in words; texts but the path are stripped, and blank ones are empty."""
+
+    where: str
+    path: str
+    label: str
+    id: str = ""
+    attack_type: str = ""
+    subject: str = ""
+    split: str = ""
+    media_type: str = ""
+    sha256: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+
+
+def read_rows(source: Path) -> Iterator[Row]:
+    """The rows of a manifest, in its order.
+
+    Raises:
+        DatasetError: The file is missing, empty, of an unknown kind, or a row can't be read.
+    """
+    if source.is_dir():
+        yield from _folder_rows(source)
+        return
+    if not source.is_file():
+        raise DatasetError(f"{source}: there is no such folder or file")
+    readers = {".csv": _csv_records, ".tsv": _csv_records, ".jsonl": _jsonl_records, ".ndjson": _jsonl_records,
+               ".parquet": _parquet_records, ".pq": _parquet_records}  # fmt: skip
+    reader = readers.get(source.suffix.lower())
+    if reader is None:
+        raise DatasetError(f"{source}: expected a folder, or a file that ends in {', '.join(readers)}")
+    if source.stat().st_size == 0:
+        raise DatasetError(f"{source}: the file is empty; expected at least the columns 'path' and 'label'")
+    for where, record in reader(source):
+        yield _row(source, where, record)
+
+
+def display_name(path: str) -> str:
+    r"""A file name as text that every encoder takes; what is not Unicode is shown as ``\udcNN``.
+
+    Example:
+        >>> display_name("caf\u00e9.jpg"), display_name("bad\udcff.jpg")
+        ('café.jpg', 'bad\\udcff.jpg')
+    """
+    return path.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
+def _row(source: Path, where: str, record: dict[str, Any]) -> Row:
+    texts = {str(name).strip(): _text(value).strip() for name, value in record.items()}
+    if "path" in record:
+        texts["path"] = _text(record["path"])  # a file's name may well begin or end with a blank
+    for needed in ("path", "label"):
+        if needed not in texts:
+            found = ", ".join(texts) or "none"
+            raise DatasetError(f"{source}: {where}: there is no column {needed!r}; the columns are {found}")
+    known = {name: texts.pop(name) for name in KNOWN if name in texts}
+    return Row(where=where, **known, attributes=texts)
+
+
+def _text(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+
+
+def _csv_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as stream:
+            header_line = stream.readline()
+            stream.seek(0)
+            reader = csv.reader(stream, delimiter=max(",;\t", key=header_line.count), strict=True)
+            header = next(reader)
+            if len(set(header)) < len(header):
+                raise DatasetError(f"{source}: a column name occurs twice in the header: {', '.join(header)}")
+            for number, cells in enumerate((c for c in reader if c), start=1):
+                where = f"row {number} (line {reader.line_num})"
+                if len(cells) != len(header):
+                    raise DatasetError(
+                        f"{source}: {where}: {len(cells)} fields; the header has {len(header)}"
+                    )
+                yield where, dict(zip(header, cells, strict=True))
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{source}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except csv.Error as error:
+        raise DatasetError(f"{source}: line {reader.line_num}: not readable as CSV ({error})") from error
+
+
+def _jsonl_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    with source.open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line.decode("utf-8-sig"))
+            except ValueError as error:
+                raise DatasetError(f"{source}: line {number}: not readable as JSON ({error})") from error
+            if not isinstance(record, dict):
+                raise DatasetError(f"{source}: line {number}: expected a JSON object, found {line[:40]!r}")
+            yield f"line {number}", record
+
+
+def _parquet_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    number = 0
+    try:
+        with pq.ParquetFile(source) as file:
+            for batch in file.iter_batches():
+                for record in batch.to_pylist():
+                    number += 1
+                    yield f"row {number}", record
+    except (pa.ArrowException, OSError) as error:
+        raise DatasetError(f"{source}: not readable as Parquet ({error})") from error
+
+
+def _folder_rows(root: Path) -> Iterator[Row]:
+    for name in sorted((entry.name for entry in root.iterdir()), key=os.fsencode):
+        if name.startswith(".") or not (root / name).is_dir():
+            continue
+        for path in _files_below(root / name):
+            parts = path.relative_to(root).parts
+            relative = "/".join(parts)
+            kind = parts[1] if len(parts) > 2 else ""
+            yield Row(
+                where=f"file {display_name(relative)}",
+                path=relative,
+                label=display_name(name),
+                attack_type=display_name(kind),
+            )
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for base, folders, files in os.walk(folder):
+        folders[:] = sorted((f for f in folders if not f.startswith(".")), key=os.fsencode)
+        for name in sorted(files, key=os.fsencode):
+            if not name.startswith(".") and name.lower() not in _IGNORED:
+                yield Path(base, name)

@@ -1,0 +1,60 @@
+"""What every part of the suite shares: tiny real media files, made by hand."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+MakePng = Callable[..., bytes]
+
+
+def png(seed: int = 0, *, width: int = 8, height: int = 8) -> bytes:
+    """A valid grey picture whose content depends on ``seed``, written without any imaging library."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = b"\x00" + bytes((seed * 7 + x * 13) % 256 for x in range(width))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    text = f"seed\x00{seed}".encode()
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"tEXt", text)
+        + chunk(b"IDAT", zlib.compress(row * height))
+        + chunk(b"IEND", b"")
+    )
+
+
+MP4 = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"\x00" * 64
+
+
+@pytest.fixture
+def make_png() -> MakePng:
+    return png
+
+
+@pytest.fixture
+def mp4_bytes() -> bytes:
+    return MP4
+
+
+@pytest.fixture
+def picture_folder(tmp_path: Path) -> Callable[..., Path]:
+    """A folder dataset with ``bona_fide`` and ``attack`` pictures, all of different content."""
+
+    def build(*, bona_fide: int = 3, attack: int = 2, name: str = "faces", first_seed: int = 1) -> Path:
+        root = tmp_path / name
+        seed = first_seed
+        for label, n in (("bona_fide", bona_fide), ("attack/replay", attack)):
+            (root / label).mkdir(parents=True)
+            for i in range(n):
+                (root / label / f"{i:05d}.png").write_bytes(png(seed))
+                seed += 1
+        return root
+
+    return build
