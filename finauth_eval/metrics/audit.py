@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["DecisionAudit"]
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["DecisionAudit", "audit_decisions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +40,37 @@ class DecisionAudit:
             "audited": self.audited,
             "thresholds_seen": list(self.thresholds_seen),
         }
+
+
+def audit_decisions(
+    scores: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
+    results: NDArray[np.bool_],
+    *,
+    has_result: NDArray[np.bool_],
+) -> DecisionAudit:
+    """Compare each answer's own decision with its own score and threshold.
+
+    Args:
+        scores: Shape (n,); ``nan`` where there is no score.
+        thresholds: The threshold that each answer names, shape (n,); ``nan`` where it names none.
+        results: Whether each answer says attack, shape (n,).
+        has_result: Whether each answer says anything, shape (n,).
+
+    Example:
+        >>> audit = audit_decisions(
+        ...     np.array([0.5, 0.7]), np.array([0.5, 0.5]), np.array([False, True]), has_result=np.array([True, True])
+        ... )
+        >>> audit.ge_mismatches, audit.gt_mismatches, audit.at_threshold
+        (1, 0, 1)
+    """
+    known = ~np.isnan(thresholds)
+    audited = known & has_result & ~np.isnan(scores)
+    score, threshold, result = scores[audited], thresholds[audited], results[audited]
+    return DecisionAudit(
+        ge_mismatches=int(np.count_nonzero(result != (score >= threshold))),
+        gt_mismatches=int(np.count_nonzero(result != (score > threshold))),
+        at_threshold=int(np.count_nonzero(score == threshold)),
+        audited=score.size,
+        thresholds_seen=tuple(np.unique(thresholds[known]).tolist()),
+    )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from finauth_eval.metrics.estimate import finite_or_none
+from finauth_eval.metrics.intervals import rate
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.estimate import Estimate
 
-__all__ = ["Calibration", "ReliabilityBin"]
+__all__ = ["Calibration", "ReliabilityBin", "calibration"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +76,98 @@ class Calibration:
             "reliability": [bin_.to_dict() for bin_ in self.reliability],
             "calibration_reasons": dict(self.reasons),
         }
+
+
+def calibration(counts: ScoreCounts, *, bins: int = 10, confidence: float = 0.95) -> Calibration:
+    """Measure how far the scores can be read as probabilities of an attack.
+
+    Args:
+        counts: Counts of both classes.
+        bins: How many bins of equal width over [0, 1] for the reliability curve and the ECE: the first is
+            [0, 1/bins), the last includes 1.
+        confidence: Nominal coverage of the bins' Clopper-Pearson intervals, in (0, 1).
+
+    Returns:
+        The numbers; whatever is undefined is ``nan`` and has its reason. Brier and ECE speak of this data's mix of
+        classes; Cllr and min-Cllr do not depend on it.
+
+    References:
+        Brier, G. (1950). Verification of forecasts expressed in terms of probability. Monthly Weather Review 78, 1-3.
+        Brümmer, N. and du Preez, J. (2006). Application-independent evaluation of speaker detection. Computer Speech
+        and Language 20, 230-275 (Cllr and its minimum by pool-adjacent-violators).
+
+    Example:
+        >>> from finauth_eval.metrics.counts import ScoreCounts
+        >>> found = calibration(ScoreCounts.from_arrays([0.1, 0.4, 0.35, 0.8], [False, False, True, True]))
+        >>> round(found.brier, 6), round(found.min_cllr, 4)
+        (0.158125, 0.5)
+    """
+    reasons: dict[str, str] = {}
+    n = counts.n_attack + counts.n_bona_fide
+    if not n or not counts.in_unit_range:
+        reason = "a score lies outside [0, 1]" if n else "no sample has a score"
+        reasons |= dict.fromkeys(("brier", "ece", "cllr"), reason)
+    brier = math.nan if reasons else _brier(counts) / n
+    reliability = () if reasons else _reliability(counts, bins, confidence=confidence)
+    ece = math.nan if reasons else _expected_calibration_error(reliability)
+    if not counts.n_attack or not counts.n_bona_fide:
+        reason = f"no {'attack' if counts.n_bona_fide else 'bona fide sample'} has a score"
+        reasons = {"cllr": reason, "min_cllr": reason} | reasons
+    cllr = math.nan if "cllr" in reasons else _cllr(counts, counts.scores)
+    if math.isinf(cllr):
+        cllr = math.nan
+        reasons["cllr"] = "infinite: an attack scored exactly 0 or a bona fide sample exactly 1"
+    min_cllr = math.nan if "min_cllr" in reasons else _min_cllr(counts)
+    return Calibration(
+        brier=brier, ece=ece, cllr=cllr, min_cllr=min_cllr, reliability=reliability, reasons=reasons
+    )
+
+
+def _brier(counts: ScoreCounts) -> float:
+    scores = counts.scores
+    return float(np.dot(counts.attack, (1 - scores) ** 2) + np.dot(counts.bona_fide, scores**2))
+
+
+def _reliability(counts: ScoreCounts, bins: int, *, confidence: float) -> tuple[ReliabilityBin, ...]:
+    edges = np.arange(bins + 1) / bins
+    cuts = np.append(0, np.append(np.searchsorted(counts.scores, edges[1:-1]), counts.scores.size))
+    found = []
+    for i in range(bins):
+        rows = slice(int(cuts[i]), int(cuts[i + 1]))
+        attacks = int(counts.attack[rows].sum())
+        every = counts.attack[rows] + counts.bona_fide[rows]
+        size = int(every.sum())
+        mean = float(np.dot(every, counts.scores[rows])) / size if size else math.nan
+        found.append(
+            ReliabilityBin(
+                low=float(edges[i]),
+                high=float(edges[i + 1]),
+                mean_score=mean,
+                attack_share=rate(attacks, size, confidence=confidence, of="sample in this bin"),
+            )
+        )
+    return tuple(found)
+
+
+def _expected_calibration_error(reliability: tuple[ReliabilityBin, ...]) -> float:
+    filled = [own for own in reliability if own.attack_share.n]
+    total = sum(own.attack_share.n for own in filled)
+    return sum(own.attack_share.n * abs(own.attack_share.value - own.mean_score) for own in filled) / total
+
+
+def _cllr(counts: ScoreCounts, posterior: NDArray[np.float64]) -> float:
+    """Mean over both classes of the bits lost when ``posterior`` is read as P(attack) at prior one half."""
+    attack, bona_fide = counts.attack > 0, counts.bona_fide > 0
+    with np.errstate(divide="ignore"):  # a certain and wrong score costs infinitely much
+        misses = -np.dot(counts.attack[attack], np.log2(posterior[attack])) / counts.n_attack
+        alarms = -np.dot(counts.bona_fide[bona_fide], np.log2(1 - posterior[bona_fide])) / counts.n_bona_fide
+    return float(misses + alarms) / 2
+
+
+def _min_cllr(counts: ScoreCounts) -> float:
+    from scipy.optimize import isotonic_regression  # 0.25 s to import, and only needed here
+
+    seen = counts.compact()  # one row a distinct score, so that tied scores stay together
+    attack = seen.attack / seen.n_attack
+    both = attack + seen.bona_fide / seen.n_bona_fide
+    return _cllr(seen, np.clip(isotonic_regression(attack / both, weights=both).x, 0, 1))

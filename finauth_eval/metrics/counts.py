@@ -1,15 +1,18 @@
-"""Unique scores with their counts per class: the one sort that every curve, rate and interval reads."""
+"""Unique scores with their counts per class: what every curve, rate, interval and bootstrap reads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+import numpy as np
 
-    import numpy as np
-    from numpy.typing import NDArray
+from finauth_eval.metrics.tally import tally
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["ScoreCounts"]
 
@@ -18,14 +21,174 @@ __all__ = ["ScoreCounts"]
 class ScoreCounts:
     """How often each distinct score was seen, per class and attack type; exact, and it adds up.
 
+    Counts of chunks, machines and months merge with ``+`` into the counts of the whole. A row may have no sample at
+    all (after ``select``, or in a bootstrap replicate); ``compact`` leaves such rows out.
+
     Attributes:
         scores: Distinct scores, ascending, shape (k,).
         bona_fide: Bona fide samples at each score, shape (k,).
         attack: Attacks at each score, of every type together, shape (k,).
-        by_attack_type: Attacks at each score for every named type, each of shape (k,).
+        by_attack_type: Attacks at each score for every named type, each of shape (k,); names ascending.
+
+    Example:
+        >>> counts = ScoreCounts.from_arrays([0.1, 0.9, 0.9], [False, True, True], ["", "swap", "mask"])
+        >>> counts.n_bona_fide, counts.n_attack, counts.n_of("swap")
+        (1, 2, 1)
+        >>> (counts + counts).attack.tolist()
+        [0, 4]
     """
 
     scores: NDArray[np.float64]
     bona_fide: NDArray[np.int64]
     attack: NDArray[np.int64]
     by_attack_type: Mapping[str, NDArray[np.int64]]
+
+    @classmethod
+    def from_arrays(
+        cls, scores: ArrayLike, is_attack: ArrayLike, attack_type: Sequence[str | None] | None = None
+    ) -> ScoreCounts:
+        """Count samples given one by one.
+
+        Args:
+            scores: Finite scores, shape (n,).
+            is_attack: Whether each sample is an attack, shape (n,).
+            attack_type: The type of each attack, ``None`` where it has none; ignored for bona fide samples.
+
+        Raises:
+            ValueError: The lengths differ, or a score is not finite.
+        """
+        truth = np.asarray(is_attack, dtype=bool)
+        if attack_type is None:
+            return cls.from_codes(scores, truth, type_codes=np.full(truth.size, -1), types=())
+        if len(attack_type) != truth.size:
+            raise ValueError(
+                f"{len(attack_type)} attack types for {truth.size} labels; expected one a sample"
+            )
+        named = {name for name, attack in zip(attack_type, truth, strict=True) if attack and name is not None}
+        types = sorted(named)
+        code = {name: position for position, name in enumerate(types)}
+        type_codes = np.array([-1 if name is None else code.get(name, -1) for name in attack_type])
+        return cls.from_codes(scores, truth, type_codes=type_codes, types=types)
+
+    @classmethod
+    def from_codes(
+        cls,
+        scores: ArrayLike,
+        is_attack: NDArray[np.bool_],
+        *,
+        type_codes: NDArray[np.integer],
+        types: Sequence[str],
+    ) -> ScoreCounts:
+        """Count samples whose attack types are given as positions in ``types``.
+
+        Args:
+            scores: Finite scores, shape (n,).
+            is_attack: Whether each sample is an attack, shape (n,).
+            type_codes: Position of each sample's type, -1 for none, shape (n,); ignored for bona fide samples.
+            types: Names of the types; those of no attack are left out of the result.
+
+        Raises:
+            ValueError: The lengths differ, or a score is not finite.
+        """
+        values = np.asarray(scores, dtype=np.float64)
+        if not values.size == is_attack.size == type_codes.size:
+            raise ValueError(
+                f"{values.size} scores, {is_attack.size} labels and {type_codes.size} attack types;"
+                " expected as many of each"
+            )
+        if not np.isfinite(values).all():
+            raise ValueError("a score is NaN or infinite; count only samples that have a score")
+        # 0: bona fide, 1: attack without a type, 2 and on: the types; then only those that occur, without gaps
+        wide = np.where(is_attack, type_codes + 2, 0).astype(np.min_scalar_type(len(types) + 2))
+        present = np.flatnonzero(np.bincount(wide, minlength=len(types) + 2))
+        narrow = np.searchsorted(present, np.arange(len(types) + 2)).astype(wide.dtype)
+        distinct, counts = tally(values, narrow[wide], len(present))
+        by_code = dict(zip(present.tolist(), counts, strict=True))
+        nothing = np.zeros(distinct.size, dtype=np.int64)
+        named = {types[code - 2]: count for code, count in by_code.items() if code > 1}
+        return cls(
+            scores=distinct,
+            bona_fide=by_code.get(0, nothing),
+            attack=_total([count for code, count in by_code.items() if code > 0], nothing),
+            by_attack_type=dict(sorted(named.items())),
+        )
+
+    def __add__(self, other: ScoreCounts) -> ScoreCounts:
+        scores = np.union1d(self.scores, other.scores)
+        mine, others = np.searchsorted(scores, self.scores), np.searchsorted(scores, other.scores)
+
+        def merged(a: NDArray[np.int64] | None, b: NDArray[np.int64] | None) -> NDArray[np.int64]:
+            total = np.zeros(scores.size, dtype=np.int64)
+            if a is not None:
+                total[mine] += a
+            if b is not None:
+                total[others] += b
+            return total
+
+        names = sorted({*self.by_attack_type, *other.by_attack_type})
+        return ScoreCounts(
+            scores=scores,
+            bona_fide=merged(self.bona_fide, other.bona_fide),
+            attack=merged(self.attack, other.attack),
+            by_attack_type={
+                name: merged(self.by_attack_type.get(name), other.by_attack_type.get(name)) for name in names
+            },
+        )
+
+    @property
+    def n_bona_fide(self) -> int:
+        """How many bona fide samples there are."""
+        return int(self.bona_fide.sum())
+
+    @property
+    def n_attack(self) -> int:
+        """How many attacks there are."""
+        return int(self.attack.sum())
+
+    @property
+    def in_unit_range(self) -> bool:
+        """Whether every score lies in [0, 1], so that it may be read as a probability."""
+        return not self.scores.size or bool(self.scores[0] >= 0 and self.scores[-1] <= 1)
+
+    def n_of(self, attack_type: str) -> int:
+        """How many attacks of this type there are.
+
+        Raises:
+            ValueError: There is no such type.
+        """
+        return int(self._of(attack_type).sum())
+
+    def select(self, attack_type: str) -> ScoreCounts:
+        """Every bona fide sample with the attacks of one type.
+
+        Raises:
+            ValueError: There is no such type.
+        """
+        own = self._of(attack_type)
+        return ScoreCounts(
+            scores=self.scores, bona_fide=self.bona_fide, attack=own, by_attack_type={attack_type: own}
+        )
+
+    def compact(self) -> ScoreCounts:
+        """The same counts without the scores at which there is no sample."""
+        seen = (self.bona_fide | self.attack) > 0
+        if seen.all():
+            return self
+        return ScoreCounts(
+            scores=self.scores[seen],
+            bona_fide=self.bona_fide[seen],
+            attack=self.attack[seen],
+            by_attack_type={name: count[seen] for name, count in self.by_attack_type.items()},
+        )
+
+    def _of(self, attack_type: str) -> NDArray[np.int64]:
+        if attack_type not in self.by_attack_type:
+            known = ", ".join(self.by_attack_type) or "none"
+            raise ValueError(f"no attack type {attack_type!r}; the types are {known}")
+        return self.by_attack_type[attack_type]
+
+
+def _total(counts: Sequence[NDArray[np.int64]], nothing: NDArray[np.int64]) -> NDArray[np.int64]:
+    if len(counts) == 1:
+        return counts[0]
+    return np.sum(counts, axis=0, dtype=np.int64) if counts else nothing

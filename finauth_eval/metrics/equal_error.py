@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from finauth_eval.metrics.estimate import finite_or_none
 
-__all__ = ["EqualErrorRate"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from finauth_eval.metrics.counts import ScoreCounts
+
+__all__ = ["EqualErrorRate", "equal_error_rate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +49,68 @@ class EqualErrorRate:
         if self.reason is not None:
             plain["reason"] = self.reason
         return plain
+
+
+def equal_error_rate(counts: ScoreCounts) -> EqualErrorRate:
+    """Where misses and false alarms are equally frequent: at a real threshold, interpolated, and on the convex hull.
+
+    Args:
+        counts: Counts of both classes.
+
+    Returns:
+        The three rates and the interpolated threshold; all ``nan``, with a reason, when a class is missing.
+
+    References:
+        Brümmer, N. and de Villiers, E. (2013). The BOSARIS toolkit, section 2.2 (the convex hull's EER).
+
+    Example:
+        >>> from finauth_eval.metrics.counts import ScoreCounts
+        >>> found = equal_error_rate(ScoreCounts.from_arrays([0.1, 0.4, 0.35, 0.8], [False, False, True, True]))
+        >>> found.nearest, found.linear, round(found.rocch, 4), found.threshold
+        (0.5, 0.5, 0.25, 0.4)
+    """
+    m, n = counts.n_attack, counts.n_bona_fide
+    if not m or not n:
+        nan = math.nan
+        reason = f"no {'attack' if n else 'bona fide sample'} has a score"
+        return EqualErrorRate(nearest=nan, linear=nan, rocch=nan, threshold=nan, reason=reason)
+    seen = counts.compact()
+    # over the thresholds "each distinct score" and "above all": whole numbers, both times m * n
+    misses = np.append(0, np.cumsum(seen.attack)) * n
+    alarms = (n - np.append(0, np.cumsum(seen.bona_fide))) * m
+    difference = misses - alarms
+    best = int(np.argmin(np.abs(difference)))
+    cross = int(np.searchsorted(difference, 0))  # strictly ascending from -m*n to m*n, so that cross >= 1
+    share = -int(difference[cross - 1]) / int(difference[cross] - difference[cross - 1])
+    linear = (int(misses[cross - 1]) + share * int(misses[cross] - misses[cross - 1])) / (m * n)
+    below, above = seen.scores[cross - 1], seen.scores[min(cross, seen.scores.size - 1)]
+    return EqualErrorRate(
+        nearest=(int(misses[best]) + int(alarms[best])) / (2 * m * n),
+        linear=linear,
+        rocch=_on_convex_hull(misses, alarms) / (m * n),
+        threshold=float(below + share * (above - below)),
+    )
+
+
+def _on_convex_hull(misses: NDArray[np.int64], alarms: NDArray[np.int64]) -> float:
+    """Where the lower convex hull of the points (alarms, misses) meets the diagonal.
+
+    A quickhull that follows only the branch with the diagonal: each step replaces one end of a chord across the
+    diagonal by the hull's point farthest below the chord, and looks only at the points between the ends.
+    """
+    left, right = 0, misses.size - 1  # misses <= alarms at `left`, misses >= alarms at `right`
+    while True:
+        run = float(alarms[left] - alarms[right])
+        rise = float(misses[right] - misses[left])
+        depth = (alarms[left] - alarms[left : right + 1]) * rise - (
+            misses[left : right + 1] - misses[left]
+        ) * run
+        farthest = left + int(np.argmax(depth))
+        if depth[farthest - left] <= 1e-14 * run * rise or farthest in (left, right):
+            apart_left, apart_right = int(alarms[left] - misses[left]), int(misses[right] - alarms[right])
+            share = apart_left / (apart_left + apart_right) if apart_left + apart_right else 0.0
+            return float(misses[left]) + share * rise
+        if misses[farthest] <= alarms[farthest]:
+            left = farthest
+        else:
+            right = farthest

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from finauth_eval.metrics.estimate import finite_or_none
+import numpy as np
+
+from finauth_eval.metrics.estimate import Estimate, finite_or_none
 
 if TYPE_CHECKING:
-    from finauth_eval.metrics.estimate import Estimate
+    from numpy.typing import NDArray
 
-__all__ = ["ThresholdAtApcer"]
+    from finauth_eval.metrics.counts import ScoreCounts
+
+__all__ = ["LIMITS", "ThresholdAtApcer", "allowed_misses", "bpcer_at_apcer"]
+
+LIMITS = {"10": 0.10, "20": 0.05, "100": 0.01}
+"""The names under which BPCER10, BPCER20 and BPCER100 are known, with their limits on APCER."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +48,81 @@ class ThresholdAtApcer:
             "pooled_threshold": finite_or_none(self.pooled_threshold),
             "pooled": self.pooled.to_dict(),
         }
+
+
+def bpcer_at_apcer(counts: ScoreCounts, limit: float, *, confidence: float = 0.95) -> ThresholdAtApcer:
+    """The lowest BPCER over all thresholds whose APCER is at most ``limit``.
+
+    Args:
+        counts: Counts of both classes.
+        limit: Highest APCER allowed, in [0, 1).
+        confidence: Nominal coverage that the estimates carry; their limits need a bootstrap and are ``nan`` here.
+
+    Returns:
+        For the worst type and for all attacks pooled. Without typed attacks ``worst_type`` is undefined and
+        ``threshold`` is the pooled one.
+
+    Raises:
+        ValueError: ``limit`` is not in [0, 1).
+
+    References:
+        ISO/IEC 30107-3:2023 (BPCER at a fixed APCER, per attack type).
+
+    Example:
+        >>> from finauth_eval.metrics.counts import ScoreCounts
+        >>> counts = ScoreCounts.from_arrays([0.1, 0.4, 0.35, 0.8], [False, False, True, True])
+        >>> found = bpcer_at_apcer(counts, 0.10)
+        >>> found.pooled.value, found.pooled_threshold
+        (0.5, 0.35)
+    """
+    if not 0 <= limit < 1:
+        raise ValueError(f"limit is {limit!r}; expected an APCER in [0, 1)")
+    reason = _why_undefined(counts)
+    if reason is not None:
+        nothing = Estimate.undefined(reason, confidence=confidence, method="none")
+        return ThresholdAtApcer(
+            apcer=limit, threshold=math.nan, worst_type=nothing, pooled_threshold=math.nan, pooled=nothing
+        )
+    seen = counts.compact()
+    n = seen.n_bona_fide
+    at_pooled = highest_row(seen.attack, limit)
+    at_worst = min((highest_row(own, limit) for own in seen.by_attack_type.values()), default=None)
+
+    def bpcer(row: int) -> Estimate:
+        blocked = int(seen.bona_fide[row:].sum())
+        return Estimate(
+            value=blocked / n, low=math.nan, high=math.nan, confidence=confidence, n=n, method="none",
+            reason="an interval needs the bootstrap, for the threshold was chosen on the same data",
+        )  # fmt: skip
+
+    untyped = Estimate.undefined("no attack has a type", confidence=confidence, method="none")
+    return ThresholdAtApcer(
+        apcer=limit,
+        threshold=float(seen.scores[at_pooled if at_worst is None else at_worst]),
+        worst_type=untyped if at_worst is None else bpcer(at_worst),
+        pooled_threshold=float(seen.scores[at_pooled]),
+        pooled=bpcer(at_pooled),
+    )
+
+
+def allowed_misses(n: int, limit: float) -> int:
+    """The most misses among ``n`` attacks whose share is at most ``limit``, as floats compare.
+
+    Example:
+        >>> allowed_misses(60, 0.05), allowed_misses(59, 0.05)
+        (3, 2)
+    """
+    guess = int(n * limit)
+    return guess + 1 if guess < n and (guess + 1) / n <= limit else guess
+
+
+def highest_row(attack: NDArray[np.int64], limit: float) -> int:
+    """The highest row whose score, as threshold, misses at most a share ``limit`` of these attacks."""
+    misses = np.cumsum(attack)
+    return int(np.searchsorted(misses, allowed_misses(int(misses[-1]), limit), side="right"))
+
+
+def _why_undefined(counts: ScoreCounts) -> str | None:
+    if not counts.n_bona_fide:
+        return "no bona fide sample has a score"
+    return None if counts.n_attack else "no attack has a score"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from finauth_eval.metrics.estimate import finite_or_none
+from finauth_eval.metrics.estimate import Estimate, finite_or_none
+from finauth_eval.metrics.intervals import rate
 
 if TYPE_CHECKING:
-    from finauth_eval.metrics.estimate import Estimate
+    from finauth_eval.metrics.rates import OperatingPoint
 
-__all__ = ["NoResponseBounds", "RatesWithMissing"]
+__all__ = ["NoResponseBounds", "RatesWithMissing", "no_response_bounds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +54,41 @@ class NoResponseBounds:
             "apnrr": self.apnrr.to_dict(),
             "bpnrr": self.bpnrr.to_dict(),
         }
+
+
+def no_response_bounds(
+    point: OperatingPoint, *, missing_attack: int, missing_bona_fide: int, confidence: float = 0.95
+) -> NoResponseBounds:
+    """What the rates would be if every sample without a response passed, and if every one were blocked.
+
+    Args:
+        point: The rates of the samples that have a score.
+        missing_attack: Attacks without a response.
+        missing_bona_fide: Bona fide samples without a response.
+        confidence: Nominal coverage of the two shares without a response, in (0, 1).
+
+    References:
+        ISO/IEC 30107-3:2023 (APNRR and BPNRR, attack and bona fide presentation non-response rates).
+    """
+    found = point.confusion
+    attacks = found.tp + found.fn + missing_attack
+    bona_fide = found.fp + found.tn + missing_bona_fide
+
+    def rates(misses: int, alarms: int) -> RatesWithMissing:
+        return RatesWithMissing(
+            apcer=misses / attacks if attacks else math.nan,
+            bpcer=alarms / bona_fide if bona_fide else math.nan,
+        )
+
+    def share(missing: int, total: int, of: str) -> Estimate:
+        if not total:
+            return Estimate.undefined(f"there is no {of}", confidence=confidence, method="clopper-pearson")
+        return rate(missing, total, confidence=confidence)
+
+    return NoResponseBounds(
+        threshold=point.threshold,
+        as_pass=rates(found.fn + missing_attack, found.fp),
+        as_block=rates(found.fn, found.fp + missing_bona_fide),
+        apnrr=share(missing_attack, attacks, "attack"),
+        bpnrr=share(missing_bona_fide, bona_fide, "bona fide sample"),
+    )
