@@ -166,4 +166,4 @@ def _equal_error(cleared: NDArray[np.float64], missed: NDArray[np.float64]) -> N
 
 def _highest_rows(missed: NDArray[np.int64], limit: float) -> NDArray[np.intp]:
     """In each replicate the highest row whose score, as threshold, misses at most a share ``limit``."""
-    return np.count_nonzero(missed <= allowed_misses(int(missed[0, -1]), limit), axis=1)
+    return np.asarray(np.count_nonzero(missed <= allowed_misses(int(missed[0, -1]), limit), axis=1))
