@@ -1,0 +1,1 @@
+"""Dataset in, score table out. Network, disk and time live only here."""
