@@ -1,0 +1,188 @@
+"""By attack type, by slice, and the decisions counted at each operating point."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from finauth_eval.report import numbers
+from finauth_eval.report.charts.forest import Range, forest
+from finauth_eval.report.charts.frame import Axis
+from finauth_eval.report.charts.scales import LinearScale
+from finauth_eval.report.figures import Figure, Key
+from finauth_eval.report.marks import letter_of
+from finauth_eval.report.tables import Cell, Table, area_cell, columns, count_cell, rate_cell, row, share_cell
+from finauth_eval.report.text import name
+from finauth_eval.report.wording import source_words, times
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from finauth_eval.evaluation import AttackTypeResult, Evaluation, SliceResult
+    from finauth_eval.metrics.estimate import Estimate
+    from finauth_eval.metrics.rates import OperatingPoint
+    from finauth_eval.recommendation import Recommendations
+    from finauth_eval.report.marks import Mark
+
+__all__ = ["attack_type_chart", "attack_type_table", "confusion_tables", "slice_tables"]
+
+FEW: Final = 30
+_CHARTED: Final = 20
+_MOST_MATRICES: Final = 9
+
+
+def attack_type_table(evaluation: Evaluation, point: OperatingPoint) -> Table | None:
+    """Attack types, the one that passes most often first; ``None`` when no attack has a type."""
+    types = _worst_first(evaluation, point)
+    if not types:
+        return None
+    return Table(
+        caption=f"Attack types at threshold {numbers.threshold(point.threshold)}",
+        columns=columns("Attack type", "Scored", "Attacks that pass (APCER)", "AUC", "EER"),
+        rows=tuple(_type_row(result, point) for result in types),
+        note=(
+            "Each type against all genuine samples. The interval of a single type does not allow for having looked at"
+            " all of them; the verdict's interval for the worst one does."
+        ),
+    )
+
+
+def _worst_first(evaluation: Evaluation, point: OperatingPoint) -> list[AttackTypeResult]:
+    def order(result: AttackTypeResult) -> tuple[float, str]:
+        rate = point.apcer_by_attack_type.get(result.attack_type)
+        return (-rate.value if rate is not None and rate.defined else 1.0, result.attack_type)
+
+    return sorted(evaluation.attack_types.values(), key=order)
+
+
+def _type_row(result: AttackTypeResult, point: OperatingPoint) -> tuple[Cell, ...]:
+    rate = point.apcer_by_attack_type.get(result.attack_type)
+    worst = point.apcer_worst is not None and point.apcer_worst.attack_type == result.attack_type
+    flags = ["passes most"] if worst and rate is not None and rate.value > 0 else []
+    flags += [f"few: n < {FEW}"] if result.n < FEW else []
+    eer = result.eer
+    limits = f" ({numbers.interval(eer.low, eer.high)})" if math.isfinite(eer.low) else ""
+    eer_cell = (
+        Cell(text=numbers.NOT_KNOWN, note=eer.reason)
+        if math.isnan(eer.linear)
+        else Cell(text=numbers.percent(eer.linear, n=result.n) + limits, value=eer.linear)
+    )
+    return row(
+        Cell(text=name(result.attack_type), flag=", ".join(flags) or None, strong=worst),
+        count_cell(result.n),
+        Cell(text=numbers.NOT_KNOWN) if rate is None else rate_cell(rate),
+        area_cell(result.auc),
+        eer_cell,
+    )
+
+
+def attack_type_chart(evaluation: Evaluation, point: OperatingPoint) -> Figure | None:
+    """The rates of the types that pass most often as dots with intervals; ``None`` below two types."""
+    rates = {kind: rate for kind, rate in point.apcer_by_attack_type.items() if rate.defined}
+    if len(rates) < 2:
+        return None
+    ranked = sorted(rates.items(), key=lambda entry: (-entry[1].value, entry[0]))
+    worst = point.apcer_worst.attack_type if point.apcer_worst is not None else None
+    title = f"Attacks that pass at {numbers.short_threshold(point.threshold)}, by type"
+    lead = (
+        f"From {numbers.percent(ranked[0][1].value)} of the type that passes most to"
+        f" {numbers.percent(ranked[-1][1].value)} of the one that passes least."
+    )
+    high = max(rate.high for _, rate in ranked[:_CHARTED])
+    reach = next(end for end in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0) if end >= min(1.0, high))
+    chart = forest(
+        [
+            Range(name=kind, value=rate.value, low=rate.low, high=rate.high, strong=kind == worst)
+            for kind, rate in ranked[:_CHARTED]
+        ],
+        id="types-chart",
+        title=title,
+        description=lead,
+        x=Axis(label="attacks that pass (APCER)", scale=LinearScale(low=0.0, high=reach, as_percent=True)),
+    )
+    more = len(ranked) - _CHARTED
+    return Figure(
+        id="types-chart",
+        title=title,
+        lead=lead,
+        chart=chart,
+        keys=(Key(look="attack", label=f"rate and {numbers.confidence_words(evaluation.confidence)} interval"),),
+        marks=(),
+        notes=(f"The {_CHARTED} types that pass most; {times(more, 'further type')} in the table.",) if more > 0 else (),
+        table=_rates_table(title, ranked),
+    )
+
+
+def _rates_table(caption: str, ranked: Sequence[tuple[str, Estimate]]) -> Table:
+    return Table(
+        caption=caption,
+        columns=columns("Attack type", "Scored", "Attacks that pass (APCER)"),
+        rows=tuple(row(name(kind), count_cell(rate.n), rate_cell(rate)) for kind, rate in ranked[:_CHARTED]),
+    )
+
+
+def slice_tables(evaluation: Evaluation) -> tuple[Table, ...]:
+    """A table for each column that the samples were divided by."""
+    return tuple(_slice_table(column, parts.values()) for column, parts in evaluation.slices.items())
+
+
+def _slice_table(column: str, parts: Iterable[SliceResult]) -> Table:
+    return Table(
+        caption=f"By {column}",
+        columns=columns(column, "Genuine", "Attacks", "Attacks that pass", "Genuine blocked", "AUC"),
+        rows=tuple(_slice_row(part) for part in parts),
+    )
+
+
+def _slice_row(part: SliceResult) -> tuple[Cell, ...]:
+    without = part.counts.no_response_bona_fide + part.counts.no_response_attack
+    heading = Cell(
+        text=name(part.value),
+        flag=f"few: n < {FEW}" if part.small else None,
+        note=f"{numbers.count(without)} without a score" if without else None,
+    )
+    point = part.operating_points[0] if part.operating_points else None
+    rates = (rate_cell(point.apcer), rate_cell(point.bpcer)) if point else (Cell(text="—"), Cell(text="—"))
+    return row(heading, count_cell(part.counts.bona_fide), count_cell(part.counts.attack), *rates, area_cell(part.auc))
+
+
+def confusion_tables(
+    evaluation: Evaluation, recommendations: Recommendations | None, marks: Sequence[Mark]
+) -> tuple[Table, ...]:
+    """The decisions at each operating point, counted; those of a recommendation on the samples it names."""
+    points = [(point, source_words(point.source)) for point in evaluation.operating_points]
+    seen = {point.threshold for point, _ in points}
+    for item in recommendations or ():
+        if item.feasible and item.in_sample is not None and item.threshold not in seen:
+            points.append((item.in_sample, "recommended, on the samples it was chosen on"))
+            seen.add(item.threshold)
+    return tuple(_matrix(point, words, letter_of(point.threshold, marks)) for point, words in points[:_MOST_MATRICES])
+
+
+def _matrix(point: OperatingPoint, words: str, letter: str | None) -> Table:
+    found = point.confusion
+    attacks, genuine = found.tp + found.fn, found.fp + found.tn
+    return Table(
+        caption=f"{letter or '·'}  At {numbers.threshold(point.threshold)}, {words}",
+        columns=columns("", "Blocked", "Let pass"),
+        rows=(
+            row(f"Attacks ({numbers.count(attacks)})", _share(found.tp, attacks), _share(found.fn, attacks, wrong=True)),
+            row(f"Genuine ({numbers.count(genuine)})", _share(found.fp, genuine, wrong=True), _share(found.tn, genuine)),
+        ),
+        note=_right_words(point),
+    )
+
+
+def _share(number: int, total: int, *, wrong: bool = False) -> Cell:
+    share = share_cell(number / total if total else math.nan, n=total)
+    return Cell(text=numbers.count(number), value=float(number), note=share.text, strong=wrong)
+
+
+def _right_words(point: OperatingPoint) -> str:
+    parts = [
+        f"{words} {numbers.score(value)}"
+        for words, value in (("precision", point.precision), ("F1", point.f1), ("accuracy", point.accuracy))
+        if not math.isnan(value)
+    ]
+    text = ", ".join(parts)
+    return f"{text[:1].upper()}{text[1:]}, at this data's mix." if parts else "Neither class is complete."

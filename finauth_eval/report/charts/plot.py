@@ -1,0 +1,110 @@
+"""One chart: axes, grid, layers and pins, with a title and a description for who cannot see it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from markupsafe import Markup, escape
+
+from finauth_eval.report.charts import svg
+from finauth_eval.report.charts.frame import Axis, Frame
+from finauth_eval.report.charts.pins import pins_on_curve, rules_with_pins
+from finauth_eval.report.text import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from finauth_eval.report.charts.layers import Layer
+    from finauth_eval.report.charts.pins import Pin
+
+__all__ = ["plot", "picture"]
+
+WIDTH: Final = 460.0
+HEIGHT: Final = 350.0
+LEFT, RIGHT, TOP, BOTTOM = 60.0, 14.0, 32.0, 50.0
+_TICK_GAP: Final = 22.0
+
+
+def plot(
+    *,
+    id: str,  # noqa: A002 - it is the element's id
+    title: str,
+    description: str,
+    x: Axis,
+    y: Axis,
+    layers: Sequence[Layer],
+    pins: Sequence[Pin] = (),
+    pinned: Literal["rules", "curve"] = "rules",
+) -> Markup:
+    """A chart of fixed proportions that scales with the page.
+
+    Args:
+        id: Unique on the page; names the title and the description.
+        title: What the chart is.
+        description: What it shows, in a sentence with numbers.
+        x: Horizontal axis.
+        y: Vertical axis.
+        layers: Drawn in this order, clipped to the plot.
+        pins: Lettered thresholds.
+        pinned: Whether pins stand on vertical rules (x is a score) or on points of a curve.
+    """
+    frame = Frame(x=x, y=y, width=WIDTH - LEFT - RIGHT, height=HEIGHT - TOP - BOTTOM)
+    # an inner svg clips to its own rectangle, without an id to refer to
+    clipped = svg.element(
+        "svg", *(layer.draw(frame) for layer in layers), width=frame.width, height=frame.height
+    )
+    marks = rules_with_pins(pins, frame) if pinned == "rules" else pins_on_curve(pins, frame)
+    inner = svg.element(
+        "g", *_grid(frame), clipped, *_axis_names(frame), marks, transform=f"translate({LEFT:g} {TOP:g})"
+    )
+    return picture(inner, id=id, title=title, description=description, width=WIDTH, height=HEIGHT)
+
+
+def picture(
+    inner: Markup, *, id: str, title: str, description: str, width: float, height: float  # noqa: A002 - as above
+) -> Markup:
+    """The outer element: an image with a name, a description and its own coordinates."""
+    return svg.element(
+        "svg",
+        svg.element("title", escape(visible(title)), id=f"{id}-title"),
+        svg.element("desc", escape(visible(description)), id=f"{id}-desc"),
+        inner,
+        class_="chart",
+        role="img",
+        aria_labelledby=f"{id}-title {id}-desc",
+        viewBox=f"0 0 {width:g} {height:g}",
+    )
+
+
+def _grid(frame: Frame) -> list[Markup]:
+    drawn: list[Markup] = []
+    last_end = -float("inf")
+    for tick in frame.x.scale.ticks():
+        at = float(frame.across(tick.value))
+        drawn.append(_hair(at, 0.0, at, frame.height))
+        half = 3.9 * len(tick.label)
+        if at - half >= last_end + 6:  # a name that would touch its neighbour is left out, its line stays
+            drawn.append(svg.text(tick.label, class_="tick", x=at, y=frame.height + 18, text_anchor="middle"))
+            last_end = at + half
+    last_at = float("inf")
+    for tick in frame.y.scale.ticks():
+        at = float(frame.down(tick.value))
+        drawn.append(_hair(0.0, at, frame.width, at))
+        if last_at - at >= _TICK_GAP or last_at - at < 0:
+            drawn.append(svg.text(tick.label, class_="tick", x=-8, y=at + 4.5, text_anchor="end"))
+            last_at = at
+    return drawn
+
+
+def _hair(x1: float, y1: float, x2: float, y2: float) -> Markup:
+    return svg.element("line", class_="hair", x1=x1, y1=y1, x2=x2, y2=y2)
+
+
+def _axis_names(frame: Frame) -> list[Markup]:
+    turn = f"rotate(-90 {-LEFT + 14:g} {frame.height / 2:g})"
+    return [
+        svg.text(frame.x.label, class_="axis", x=frame.width / 2, y=frame.height + 41, text_anchor="middle"),
+        svg.text(
+            frame.y.label, class_="axis", x=-LEFT + 14, y=frame.height / 2, text_anchor="middle", transform=turn
+        ),
+    ]

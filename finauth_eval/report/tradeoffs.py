@@ -1,0 +1,248 @@
+"""ROC, precision-recall and DET curves as figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from finauth_eval.metrics.curves import det_curve, precision_recall_curve, roc_curve
+from finauth_eval.report import numbers
+from finauth_eval.report.charts.frame import Axis
+from finauth_eval.report.charts.layers import Line
+from finauth_eval.report.charts.pins import Pin
+from finauth_eval.report.charts.plot import plot
+from finauth_eval.report.charts.scales import PROBIT_TICKS, LinearScale, LogScale, ProbitScale
+from finauth_eval.report.figures import Figure, Key, rows_to_show, thinned_words
+from finauth_eval.report.tables import Table, columns, row, score_cell, share_cell, threshold_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from finauth_eval.evaluation import Evaluation
+    from finauth_eval.metrics.curves import Curve
+    from finauth_eval.report.marks import Mark
+    from finauth_eval.report.sweep import Sweep
+    from finauth_eval.report.tables import Cell
+
+__all__ = ["det", "precision_recall", "roc", "roc_log"]
+
+_PERCENT: Final = LinearScale(low=0.0, high=1.0, as_percent=True)
+_BLOCKED: Final = "genuine customers blocked (BPCER)"
+_CAUGHT: Final = "attacks caught (1 − APCER)"
+_PASSED: Final = "attacks that pass (APCER)"
+
+
+def roc(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
+    """Attacks caught against genuine customers blocked."""
+    curve = roc_curve(evaluation.score_counts)
+    lead = (
+        f"Blocking at most 1% of genuine customers catches {_share(_best(curve, 0.01))} of the attacks;"
+        f" blocking at most 5% catches {_share(_best(curve, 0.05))}."
+    )
+    chart = plot(
+        id="roc",
+        title="ROC curve",
+        description=f"{lead} The area under the curve is {numbers.area(evaluation.auc)}.",
+        x=Axis(label=_BLOCKED, scale=_PERCENT),
+        y=Axis(label=_CAUGHT, scale=_PERCENT),
+        layers=[
+            Line(x=np.array([0.0, 1.0]), y=np.array([0.0, 1.0]), look="reference"),
+            Line(x=curve.x, y=curve.y, look="main"),
+        ],
+        pins=_roc_pins(rates, marks),
+        pinned="curve",
+    )
+    area = f"all attacks, area {numbers.area(evaluation.auc)}"
+    return Figure(
+        id="roc",
+        title="ROC: caught against blocked",
+        lead=lead,
+        chart=chart,
+        keys=(Key(look="main", label=area), Key(look="reference", label="guessing")),
+        marks=tuple(marks),
+        notes=(),
+        table=_roc_table(curve),
+    )
+
+
+def roc_log(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
+    """The ROC curve's left end, where few customers are blocked, on a logarithmic axis."""
+    curve = roc_curve(evaluation.score_counts)
+    n = int(evaluation.score_counts.bona_fide.sum())
+    low = 10.0 ** np.floor(np.log10(min(0.1, 1.0 / n)))
+    lead = f"With no genuine customer blocked in this data, {_share(_best(curve, 0.0))} of the attacks are caught."
+    guess = np.geomspace(low, 1.0, 60)
+    chart = plot(
+        id="roc-log",
+        title="ROC curve, logarithmic",
+        description=lead,
+        x=Axis(label=f"{_BLOCKED}, logarithmic", scale=LogScale(low=low, high=1.0)),
+        y=Axis(label=_CAUGHT, scale=_PERCENT),
+        layers=[Line(x=guess, y=guess, look="reference"), Line(x=curve.x, y=curve.y, look="main")],
+        pins=_roc_pins(rates, marks),
+        pinned="curve",
+    )
+    return Figure(
+        id="roc-log",
+        title="ROC, few customers blocked",
+        lead=lead,
+        chart=chart,
+        keys=(Key(look="main", label="all attacks"), Key(look="reference", label="guessing")),
+        marks=tuple(marks),
+        notes=(
+            f"A logarithmic axis has no zero: what blocks nobody is drawn at the left edge. One of"
+            f" {numbers.count(n)} genuine samples is {numbers.percent(1 / n, n=n)}; left of it nothing is measured.",
+        ),
+        table=_roc_table(curve),
+    )
+
+
+def precision_recall(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
+    """Share of attacks among what is blocked against the share of attacks caught."""
+    counts = evaluation.score_counts
+    curve = precision_recall_curve(counts)
+    genuine, attack = int(counts.bona_fide.sum()), int(counts.attack.sum())
+    share = attack / (genuine + attack)
+    lead = f"Average precision is {numbers.area(evaluation.average_precision)}; guessing would reach {_share(share)}."
+    pins = []
+    for mark in marks:
+        bpcer, apcer, _ = rates.at(mark.threshold)
+        blocked = (1 - apcer) * attack + bpcer * genuine
+        if blocked > 0:  # where nobody is blocked there is no precision to show
+            pins.append(Pin(letter=mark.letter, x=1 - apcer, y=(1 - apcer) * attack / blocked))
+    chart = plot(
+        id="pr",
+        title="Precision-recall curve",
+        description=lead,
+        x=Axis(label="attacks caught (recall)", scale=_PERCENT),
+        y=Axis(label="attacks among the blocked (precision)", scale=_PERCENT),
+        layers=[
+            Line(x=np.array([0.0, 1.0]), y=np.array([share, share]), look="reference"),
+            Line(x=curve.x, y=curve.y, look="main"),
+        ],
+        pins=pins,
+        pinned="curve",
+    )
+    return Figure(
+        id="pr",
+        title="Precision and recall",
+        lead=lead,
+        chart=chart,
+        keys=(Key(look="main", label="all attacks"), Key(look="reference", label="guessing")),
+        marks=tuple(marks),
+        notes=(
+            f"Precision depends on the mix: {_share(share)} of the samples here are attacks. In traffic with fewer"
+            " attacks it is lower.",
+        ),
+        table=_pr_table(curve),
+    )
+
+
+def det(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
+    """Both error rates against each other on normal-deviate axes."""
+    curve = det_curve(evaluation.score_counts)
+    n = len(evaluation.score_counts.scores)
+    points = [rates.at(mark.threshold)[:2] for mark in marks]
+    scale = _det_scale(curve, points)
+    ends = int(((curve.x <= 0) | (curve.x >= 1) | (curve.y <= 0) | (curve.y >= 1)).sum())
+    lead = (
+        f"Both errors are equally frequent at {_share(evaluation.eer.linear)}, near threshold"
+        f" {numbers.short_threshold(round(evaluation.eer.threshold, 4))}."
+    )
+    chart = plot(
+        id="det",
+        title="DET curve",
+        description=lead,
+        x=Axis(label=_BLOCKED, scale=scale),
+        y=Axis(label=_PASSED, scale=scale),
+        layers=[
+            Line(x=np.array([scale.low, scale.high]), y=np.array([scale.low, scale.high]), look="reference"),
+            Line(x=curve.x, y=curve.y, look="main"),
+        ],
+        pins=[Pin(letter=mark.letter, x=x, y=y) for mark, (x, y) in zip(marks, points, strict=True)],
+        pinned="curve",
+    )
+    return Figure(
+        id="det",
+        title="DET: the two errors against each other",
+        lead=lead,
+        chart=chart,
+        keys=(Key(look="main", label="all attacks"), Key(look="reference", label="both errors equal")),
+        marks=tuple(marks),
+        notes=(
+            "On normal-deviate axes a curve of two bell-shaped score distributions is straight; nearer to the lower"
+            f" left is better. Rates of 0% and 100% lie at infinity: {numbers.count(ends)} of {numbers.count(n)}"
+            f" points, and what lies beyond {100 * scale.low:g}% and {100 * scale.high:g}%, are drawn at the edge.",
+        ),
+        table=_det_table(curve),
+    )
+
+
+def _det_scale(curve: Curve, points: Sequence[tuple[float, float]]) -> ProbitScale:
+    inner = np.concatenate([curve.x, curve.y])
+    inner = inner[(inner > 0) & (inner < 1)]
+    least = float(inner.min()) if len(inner) else 0.01
+    low = max((tick for tick in PROBIT_TICKS if tick <= least), default=PROBIT_TICKS[0])
+    low = min(low, 0.1)
+    worst = max((rate for point in points for rate in point if rate < 1), default=0.5)
+    high = min((tick for tick in PROBIT_TICKS if tick >= max(0.6, worst)), default=PROBIT_TICKS[-1])
+    return ProbitScale(low=low, high=high)
+
+
+def _best(curve: Curve, limit: float) -> float:
+    """The most attacks caught with at most a share ``limit`` of the genuine samples blocked."""
+    return float(curve.y[curve.x <= limit].max())
+
+
+def _share(value: float) -> str:
+    return numbers.percent(value)
+
+
+def _roc_pins(rates: Sweep, marks: Sequence[Mark]) -> list[Pin]:
+    found = [(mark.letter, rates.at(mark.threshold)) for mark in marks]
+    return [Pin(letter=letter, x=bpcer, y=1 - apcer) for letter, (bpcer, apcer, _) in found]
+
+
+def _threshold(curve: Curve, index: int) -> Cell:
+    """The threshold of a point; a precision-recall curve ends in a point without one."""
+    at = float(curve.thresholds[index]) if index < len(curve.thresholds) else np.inf
+    return threshold_cell(at)
+
+
+def _roc_table(curve: Curve) -> Table:
+    shown = rows_to_show(len(curve.x))
+    return Table(
+        caption="Points of the ROC curve",
+        columns=columns("Threshold", "Genuine blocked (BPCER)", "Attacks caught (1 − APCER)"),
+        rows=tuple(row(_threshold(curve, k), share_cell(curve.x[k]), share_cell(curve.y[k])) for k in shown),
+        note=thinned_words(shown, len(curve.x)),
+    )
+
+
+def _pr_table(curve: Curve) -> Table:
+    shown = rows_to_show(len(curve.x))
+    return Table(
+        caption="Points of the precision-recall curve",
+        columns=columns("Threshold", "Attacks caught (recall)", "Precision", "F1"),
+        rows=tuple(
+            row(_threshold(curve, k), share_cell(curve.x[k]), share_cell(curve.y[k]), score_cell(_f1(curve, k)))
+            for k in shown
+        ),
+        note=thinned_words(shown, len(curve.x)),
+    )
+
+
+def _f1(curve: Curve, k: int) -> float:
+    total = float(curve.x[k] + curve.y[k])
+    return 2 * float(curve.x[k]) * float(curve.y[k]) / total if total else 0.0
+
+
+def _det_table(curve: Curve) -> Table:
+    shown = rows_to_show(len(curve.x))
+    return Table(
+        caption="Points of the DET curve",
+        columns=columns("Threshold", "Genuine blocked (BPCER)", "Attacks that pass (APCER)"),
+        rows=tuple(row(_threshold(curve, k), share_cell(curve.x[k]), share_cell(curve.y[k])) for k in shown),
+        note=thinned_words(shown, len(curve.x)),
+    )

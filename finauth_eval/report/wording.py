@@ -1,0 +1,106 @@
+"""The report's words for policies, sources and reasons: what a risk manager says, not what a statistician writes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from finauth_eval.recommendation import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden
+from finauth_eval.report import numbers
+
+if TYPE_CHECKING:
+    from finauth_eval.recommendation import Recommendation
+
+__all__ = ["needs_words", "policy_words", "reason_words", "source_words", "times"]
+
+_SOURCES: Final = {
+    "run": "the threshold in use",
+    "default": "the default",
+    "requested": "asked for",
+}
+
+_REASONS: Final = {
+    "no_face_found": "no face found",
+    "invalid_image_size": "picture too small or too large",
+    "image_error_unsupported_format": "not a picture that can be read",
+    "too_large": "file too large for the API",
+    "bad_arguments": "request refused as malformed",
+    "bad_response": "answer could not be read",
+    "gave_up": "gave up after repeated temporary errors",
+    "ambiguous": "sent, but no answer came: it may have been billed",
+    "missing": "file missing",
+    "unreadable": "file unreadable",
+    "empty": "file empty",
+    "over_size": "file over the size limit",
+    "outside_root": "file outside the dataset's folder",
+    "not_a_file": "not a file",
+}
+
+
+def policy_words(policy: Policy) -> str:
+    """A policy as a goal.
+
+    Example:
+        >>> policy_words(MaxBpcer(0.01)), policy_words(MaxApcer(0.05))
+        ('Block at most 1% of genuine customers', 'Let at most 5% of any attack type pass')
+    """
+    match policy:
+        case MaxBpcer(target=target):
+            return f"Block at most {_target(target)} of genuine customers"
+        case MaxApcer(target=target, pooled=pooled):
+            whom = "all attacks together" if pooled else "any attack type"
+            return f"Let at most {_target(target)} of {whom} pass"
+        case MinCost(miss=miss, alarm=alarm, prior=prior):
+            return (
+                f"Least cost: a missed attack costs {miss:g}, a blocked customer {alarm:g},"
+                f" and {_target(prior)} of the traffic is attacks"
+            )
+        case EqualError():
+            return "Equal error: attacks pass as often as customers are blocked"
+        case Youden():
+            return "Youden: the greatest sum of right decisions"
+        case _:
+            words = policy.describe()
+            return words[:1].upper() + words[1:]
+
+
+def _target(share: float) -> str:
+    return f"{100 * share:.6g}%"
+
+
+def source_words(source: str) -> str:
+    """Where an operating point's threshold comes from."""
+    return _SOURCES.get(source, source.replace("_", " "))
+
+
+def reason_words(reason: str) -> str:
+    """Why a sample has no score; a word of the API that is not known here is shown as it came."""
+    return _REASONS.get(reason, reason)
+
+
+def needs_words(item: Recommendation) -> str:
+    """What the data lack for a policy, or an empty text.
+
+    The class or attack types that fall short, at most three of them by name.
+    """
+    lacking = [(name, need) for name, need in item.needs.items() if need.has < need.required]
+    named = [
+        f"{numbers.count(need.required)} {_whose(name)} (has {numbers.count(need.has)})"
+        for name, need in lacking[:3]
+    ]
+    if len(lacking) > 3:
+        named.append(f"{len(lacking) - 3} more types likewise")
+    return "needs " + ", ".join(named) if named else ""
+
+
+def _whose(name: str) -> str:
+    return {"bona_fide": "genuine samples", "attack": "attacks"}.get(name, f"“{name}” attacks")
+
+
+def times(number: int, one: str, many: str | None = None) -> str:
+    """A count with its noun.
+
+    Example:
+        >>> times(1, "sample"), times(1200, "sample"), times(2, "has", "have")
+        ('1 sample', '1,200 samples', '2 have')
+    """
+    return f"{numbers.count(number)} {one if number == 1 else many or one + 's'}"
