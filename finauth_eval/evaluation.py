@@ -40,11 +40,13 @@ __all__ = [
     "Evaluation",
     "NoResponseBounds",
     "RatesWithMissing",
+    "SampleArrays",
     "SliceResult",
     "ThresholdAtApcer",
     "cluster_column",
     "count_scores",
     "evaluate",
+    "running_threshold",
 ]
 
 SCHEMA: Final = "finauth-eval/evaluation/1"
@@ -238,7 +240,7 @@ def evaluate(
         raise ValueError(f"bootstrap is {bootstrap}; expected a number of replicates, or 0 for none")
     together = cluster_column(scores, cluster)
     columns = {name: _values(scores, name) for name in by}
-    rows = _Rows.of(scores)
+    rows = SampleArrays.of(scores)
     sizes = rows.class_counts()
     if not sizes.bona_fide + sizes.attack:
         raise NothingToEvaluate(
@@ -300,7 +302,7 @@ def count_scores(scores: ScoreTable) -> ScoreCounts:
         >>> list(count_scores(ScoreTable.from_frame(frame)).by_attack_type)
         ['swap', 'unspecified']
     """
-    return _Rows.of(scores).counts()
+    return SampleArrays.of(scores).counts()
 
 
 def cluster_column(scores: ScoreTable, cluster: str | None = None) -> str | None:
@@ -330,8 +332,16 @@ def cluster_column(scores: ScoreTable, cluster: str | None = None) -> str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
-    """The columns that numbers are made of, as arrays."""
+class SampleArrays:
+    """The columns of a score table that numbers are made of, as arrays; a row a sample.
+
+    Attributes:
+        scores: Shape (n,); ``nan`` where there is no score.
+        is_attack: Shape (n,).
+        type_codes: Position of each attack's type in ``types``, -1 for none, shape (n,).
+        types: Names of the attack types.
+        not_sent: Whether the sample was never sent, shape (n,).
+    """
 
     scores: NDArray[np.float64]
     is_attack: NDArray[np.bool_]
@@ -340,7 +350,8 @@ class _Rows:
     not_sent: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, table: ScoreTable) -> _Rows:
+    def of(cls, table: ScoreTable) -> SampleArrays:
+        """From a table; attacks without a type become ``"unspecified"`` where others have one."""
         kinds = table.frame["attack_type"].cat
         codes, types = kinds.codes.to_numpy(), tuple(str(name) for name in kinds.categories)
         attack = table.is_attack
@@ -356,7 +367,8 @@ class _Rows:
             not_sent=np.asarray(table.frame["outcome"] == "not_sent"),
         )
 
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> _Rows:
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> SampleArrays:
+        """These rows only, given by position or by mask."""
         return replace(
             self,
             scores=self.scores[rows],
@@ -366,11 +378,13 @@ class _Rows:
         )
 
     def counts(self) -> ScoreCounts:
+        """The counts of every row with a score."""
         scored = ~np.isnan(self.scores)
         own = self if scored.all() else self.take(scored)
         return ScoreCounts.from_codes(own.scores, own.is_attack, type_codes=own.type_codes, types=own.types)
 
     def class_counts(self) -> ClassCounts:
+        """How many rows of each class have a score, and how many have none."""
         scored = ~np.isnan(self.scores)
         silent = ~scored & ~self.not_sent
         n_attack, n_silent_attack = (int((part & self.is_attack).sum()) for part in (scored, silent))
@@ -406,7 +420,7 @@ def _values(scores: ScoreTable, name: str) -> tuple[NDArray[np.intp], list[str]]
 
 def _slices(
     column: str,
-    rows: _Rows,
+    rows: SampleArrays,
     codes: NDArray[np.intp],
     values: Sequence[str],
     wanted: Sequence[tuple[float, str]],
@@ -448,9 +462,20 @@ def _operating_thresholds(
         if not math.isfinite(threshold) or (counts.in_unit_range and not 0 <= threshold <= 1):
             expected = "a number in [0, 1], as the scores are" if counts.in_unit_range else "a finite number"
             raise ValueError(f"threshold is {threshold!r}; expected {expected}")
-    seen = audit.thresholds_seen
-    first = (seen[0], "run") if len(seen) == 1 else (0.5, "default")
-    return [first, *((float(threshold), "requested") for threshold in requested)]
+    return [
+        running_threshold(audit.thresholds_seen),
+        *((float(threshold), "requested") for threshold in requested),
+    ]
+
+
+def running_threshold(thresholds_seen: Sequence[float]) -> tuple[float, str]:
+    """The threshold in force and where it is from: the answers' own where all name the same, else 0.5.
+
+    Example:
+        >>> running_threshold([0.7]), running_threshold([0.5, 0.7])
+        ((0.7, 'run'), (0.5, 'default'))
+    """
+    return (thresholds_seen[0], "run") if len(thresholds_seen) == 1 else (0.5, "default")
 
 
 def _replicates(counts: ScoreCounts, wanted: int | None, *, seed: int | None) -> Replicates | None:
@@ -529,7 +554,7 @@ def _attack_type(name: str, counts: ScoreCounts, *, confidence: float) -> Attack
 
 
 def _warnings_of_samples(
-    sizes: ClassCounts, rows: _Rows, types: Mapping[str, AttackTypeResult]
+    sizes: ClassCounts, rows: SampleArrays, types: Mapping[str, AttackTypeResult]
 ) -> Iterator[str]:
     if not sizes.attack or not sizes.bona_fide:
         missing, rest = ("attack", "misses") if sizes.bona_fide else ("bona fide sample", "false alarms")
@@ -576,8 +601,8 @@ def _warnings_of_scores(counts: ScoreCounts, area: Estimate, first: OperatingPoi
     if row < counts.scores.size and counts.scores[row] == first.threshold:
         tied = int(counts.attack[row] + counts.bona_fide[row])
         yield (
-            f"{tied} {'score equals' if tied == 1 else 'scores equal'} the threshold {first.threshold:g} exactly"
-            " and count as attack, by score >= threshold."
+            f"{'1 score equals' if tied == 1 else f'{tied} scores equal'} the threshold {first.threshold:g} exactly:"
+            " decided attack, by score >= threshold."
         )
     if not counts.in_unit_range:
         yield "Scores lie outside [0, 1]: Brier score, ECE and Cllr are undefined."

@@ -1,0 +1,127 @@
+"""Thresholds that keep a rate below a target with a stated confidence, whatever the scores' distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import bdtr, betaincinv
+
+from finauth_eval.metrics.intervals import valid_confidence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["allowed_errors", "minimum_n", "order_statistic", "rank_interval"]
+
+
+def minimum_n(target: float, *, confidence: float = 0.95, errors: int = 0) -> int:
+    """The fewest samples with which ``errors`` errors still promise a rate of at most ``target``.
+
+    Args:
+        target: The rate, in (0, 1).
+        confidence: Probability of the promise, in (0, 1).
+        errors: Errors that the rule may allow among the samples.
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    Example:
+        >>> minimum_n(0.05), minimum_n(0.01), minimum_n(0.001)
+        (59, 299, 2995)
+    """
+    risk = 1 - valid_confidence(confidence)
+    _check_target(target)
+    enough = errors + 1
+    while bdtr(errors, enough, target) > risk:
+        enough *= 2
+    too_few = max(errors, enough // 2)
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        if bdtr(errors, middle, target) <= risk:
+            enough = middle
+        else:
+            too_few = middle
+    return enough
+
+
+def allowed_errors(n: int, target: float, *, confidence: float = 0.95) -> int | None:
+    """The most errors among ``n`` samples that still promise a rate of at most ``target``; ``None`` for no number.
+
+    It is the largest m with P(Binomial(n, target) <= m) <= 1 - confidence.
+
+    Args:
+        n: How many independent samples there are.
+        target: The rate, in (0, 1).
+        confidence: Probability of the promise, in (0, 1).
+
+    Raises:
+        ValueError: An argument is out of range.
+
+    References:
+        Tong, X., Feng, Y. and Li, J. (2018). Neyman-Pearson classification algorithms and NP receiver operating
+        characteristics. Science Advances 4, eaao1659.
+
+    Example:
+        >>> allowed_errors(1000, 0.01), allowed_errors(59, 0.05), allowed_errors(58, 0.05)
+        (4, 0, None)
+    """
+    risk = 1 - valid_confidence(confidence)
+    _check_target(target)
+    if n < 1 or bdtr(0, n, target) > risk:
+        return None
+    held, broken = 0, n  # P(Binomial <= n) = 1 is above every risk
+    while broken - held > 1:
+        middle = (held + broken) // 2
+        if bdtr(middle, n, target) <= risk:
+            held = middle
+        else:
+            broken = middle
+    return held
+
+
+def order_statistic(scores: NDArray[np.float64], counts: NDArray[np.int64], rank: int) -> float:
+    """The ``rank``-th smallest sample (from 1) of counted scores.
+
+    Args:
+        scores: Distinct scores, ascending, shape (k,).
+        counts: How often each was seen, shape (k,).
+        rank: In [1, ``counts.sum()``].
+
+    Example:
+        >>> order_statistic(np.array([0.1, 0.2, 0.3]), np.array([2, 0, 1]), 3)
+        0.3
+    """
+    return float(scores[np.searchsorted(np.cumsum(counts), rank)])
+
+
+def rank_interval(rank: int, n: int, *, confidence: float = 0.95) -> tuple[int, int]:
+    """The ranks between which an order statistic moves from sample to sample, by the exact bootstrap.
+
+    The ``rank``-th smallest of a bootstrap sample is at most the j-th smallest of the sample with probability
+    I(j / n; rank, n - rank + 1); no draw is needed.
+
+    Args:
+        rank: The order statistic's rank, in [1, n].
+        n: Size of the sample.
+        confidence: Nominal coverage, in (0, 1).
+
+    References:
+        Hutson, A. and Ernst, M. (2000). The exact bootstrap mean and variance of an L-estimator. JRSS B 62, 89-94.
+
+    Example:
+        >>> rank_interval(50, 100)
+        (40, 60)
+    """
+    tail = (1 - valid_confidence(confidence)) / 2
+    low, high = (
+        min(n, max(1, math.ceil(n * float(betaincinv(rank, n - rank + 1, share)))))
+        for share in (tail, 1 - tail)
+    )
+    return low, high
+
+
+def _check_target(target: float) -> None:
+    if not 0 < target < 1:
+        raise ValueError(f"target is {target!r}; expected a share between 0 and 1, such as 0.01 for 1%")
