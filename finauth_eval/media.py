@@ -18,7 +18,7 @@ from typing import IO, Final, Literal
 __all__ = ["MAX_BYTES", "MediaFile", "MediaType", "NotSent", "inspect_media", "read_media"]
 
 MediaType = Literal["image", "video"]
-NotSent = Literal["missing", "unreadable", "empty", "over_size", "outside_root", "not_a_file"]
+NotSent = Literal["missing", "unreadable", "empty", "over_size", "outside_root", "not_a_file", "changed"]
 
 _MIB: Final = 1024 * 1024
 # The API takes videos of at most 10 MB after Base64, which makes four bytes out of three.

@@ -27,7 +27,7 @@ ScoreRange = Literal["unit", "any"]
 
 COLUMNS: Final = (
     "sample_id", "label", "score", "outcome", "reason", "threshold", "result", "attack_type", "subject", "media_type",
-    "split", "sha256", "region", "request_id", "received_at", "time_used_ms", "attempts", "cached",
+    "split", "sha256", "region", "request_id", "received_at", "time_used_ms", "round_trip_ms", "attempts", "cached",
 )  # fmt: skip
 _TEXT: Final = frozenset({
     "outcome", "reason", "attack_type", "subject", "media_type", "split", "sha256", "region", "request_id",

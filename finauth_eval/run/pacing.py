@@ -58,11 +58,6 @@ class ConcurrencyLimit:
         self.in_flight -= 1
         self._wake()
 
-    def wake_all(self) -> None:
-        """Let everybody who waits look again, for when the run stops."""
-        self.limit = max(self.limit, 10**9)
-        self._wake()
-
     def succeeded(self, *, in_flight_then: int) -> None:
         """An answer came; ``in_flight_then`` is what ``acquire`` said when it was sent."""
         if in_flight_then < self.limit:  # the limit was not being used, so nothing was learnt about it
@@ -106,16 +101,23 @@ class RateLimit:
         per_second: Sends a second; ``None`` for as fast as it goes.
         monotonic: Seconds of a clock that never goes back.
         sleep: Waits for so many seconds.
+        slowest: The fewest sends a second that ``slow_down`` goes down to.
     """
 
     def __init__(
-        self, per_second: float | None, *, monotonic: Callable[[], float], sleep: Sleep = anyio.sleep
+        self,
+        per_second: float | None,
+        *,
+        monotonic: Callable[[], float],
+        sleep: Sleep = anyio.sleep,
+        slowest: float = 0.5,
     ) -> None:
         if per_second is not None and not per_second > 0:
             raise ValueError(f"per_second is {per_second}; expected more than 0")
         self.per_second = per_second
         self._monotonic = monotonic
         self._sleep = sleep
+        self._slowest = slowest
         self._next = -math.inf
         self._sent_at: list[float] = []
 
@@ -130,13 +132,13 @@ class RateLimit:
             await self._sleep(due - now)
 
     def slow_down(self, *, pause_s: float) -> None:
-        """Called too often: halve the rate seen lately, never below one a minute, and hold all sends for a while."""
+        """Called too often: halve the rate seen lately and hold all sends for a while."""
         now = self._monotonic()
         if now + pause_s <= self._next:  # one of a burst; the pause is running already
             return
         lately = [at for at in self._sent_at if at > now - 10]
         seen = self.per_second or max(1.0, len(lately) / 10)
-        self.per_second = max(1 / 60, min(seen, self.per_second or math.inf) / 2)
+        self.per_second = min(self.per_second or math.inf, max(self._slowest, seen / 2))
         self._next = now + pause_s
 
 

@@ -1,0 +1,58 @@
+"""What a run would ask, what it knows already, and what that leaves to send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from finauth_eval.dataset import Dataset, Sample
+from finauth_eval.run.endpoint import API_VERSION, Endpoint
+from finauth_eval.run.store import Question, Store, Stored
+
+__all__ = ["Plan", "make_plan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run before its first send.
+
+    Attributes:
+        dataset: What is to be scored.
+        questions: One for each content that can be sent, in the order of first appearance; its key is the store's.
+        sources: For each key the samples that hold this content, in the dataset's order.
+        known: The stored answers.
+        rejected: Stored answers that could not be used, and why.
+    """
+
+    dataset: Dataset
+    questions: Mapping[str, Question]
+    sources: Mapping[str, Sequence[Sample]]
+    known: Mapping[str, Stored]
+    rejected: Sequence[str]
+
+    @property
+    def misses(self) -> list[str]:
+        """Keys without a stored answer, in order: the calls that a run would make if nothing fails."""
+        return [key for key in self.questions if key not in self.known]
+
+
+def make_plan(dataset: Dataset, store: Store, *, endpoint: Endpoint, campaign: str) -> Plan:
+    """Group the samples by content and look up what is known."""
+    questions: dict[str, Question] = {}
+    sources: dict[str, list[Sample]] = {}
+    for sample in dataset.samples:
+        if sample.sha256 is None or sample.size is None:
+            continue
+        question = Question(
+            sha256=sample.sha256,
+            size=sample.size,
+            media_type=sample.media_type,
+            endpoint=endpoint.name,
+            api_version=API_VERSION,
+            campaign=campaign,
+        )
+        key = question.key
+        questions[key] = question
+        sources.setdefault(key, []).append(sample)
+    known, rejected = store.answers(questions)
+    return Plan(dataset=dataset, questions=questions, sources=sources, known=known, rejected=rejected)

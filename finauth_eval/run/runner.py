@@ -1,0 +1,310 @@
+"""Dataset in, score table out: the one door to the network."""
+
+from __future__ import annotations
+
+import platform
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+
+from finauth_eval.dataset import Dataset
+from finauth_eval.run.client import open_client
+from finauth_eval.run.credentials import Credentials, load_credentials
+from finauth_eval.run.endpoint import Endpoint, resolve_endpoint
+from finauth_eval.run.plan import Plan, make_plan
+from finauth_eval.run.sender import OnAmbiguous, Sender, SendingRules
+from finauth_eval.run.store import Store, open_store
+from finauth_eval.run.table import audit_fields, count_fields, score_frame
+from finauth_eval.scores import ScoreTable, provenance_of_run
+
+__all__ = ["DEFAULT_CACHE", "Progress", "RunPlan", "collect_scores", "plan_run"]
+
+DEFAULT_CACHE: Final = ".finauth-cache"
+_PACKAGES: Final = ("finauth-eval", "httpx", "diskcache", "pandas", "pyarrow")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is: contents done and in all, sends, and the concurrency limit in use."""
+
+    done: int
+    total: int
+    sends: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """What a run would do, found without a single send.
+
+    Attributes:
+        samples: Rows of the dataset.
+        unique_contents: Different contents that can be sent.
+        from_cache: Contents whose answer is known.
+        planned_calls: Calls that are needed when nothing fails; retries come on top.
+        not_sent: Reasons of the samples that can't be sent, with their numbers.
+    """
+
+    samples: int
+    unique_contents: int
+    from_cache: int
+    planned_calls: int
+    not_sent: dict[str, int]
+
+
+def plan_run(
+    dataset: Dataset,
+    *,
+    endpoint: str,
+    cache: Path | str = DEFAULT_CACHE,
+    campaign: str = "default",
+    endpoint_name: str | None = None,
+) -> RunPlan:
+    """What ``collect_scores`` would send, from the dataset and the cache alone.
+
+    Raises:
+        StoreError: The cache can't be read, or another run holds it.
+    """
+    where = resolve_endpoint(endpoint, name=endpoint_name)
+    with open_store(cache) as store:
+        plan = make_plan(dataset, store, endpoint=where, campaign=campaign)
+    frame = score_frame(plan, {}, region=where.region, unsendable={}, left_over="planned")
+    not_sent: dict[str, int] = count_fields(frame)["not_sent"]
+    not_sent.pop("planned", None)
+    return RunPlan(
+        samples=len(dataset),
+        unique_contents=len(plan.questions),
+        from_cache=len(plan.known),
+        planned_calls=len(plan.misses),
+        not_sent=not_sent,
+    )
+
+
+def collect_scores(
+    dataset: Dataset,
+    *,
+    endpoint: str,
+    cache: Path | str = DEFAULT_CACHE,
+    campaign: str = "default",
+    endpoint_name: str | None = None,
+    max_calls: int | None = None,
+    max_concurrency: int = 64,
+    max_per_second: float | None = None,
+    on_ambiguous: OnAmbiguous = "retry",
+    request_timeout_s: float = 60.0,
+    replay: bool = False,
+    credentials: Credentials | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    patience: float = 1.0,
+) -> ScoreTable:
+    """Score every sample of a dataset, paying once for each content.
+
+    Every sample ends as one row: scored, no response, or not sent, with the reason. Stored answers are never asked
+    for again within a campaign. A run that is interrupted (Ctrl-C) waits for what is in flight and returns what it
+    has; the same call goes on from there. Works in scripts and inside a running event loop alike.
+
+    Args:
+        dataset: From ``load_dataset``.
+        endpoint: ``"sgp"``, ``"idn"`` or a URL.
+        cache: Folder of the answers.
+        campaign: Resume and pay-once hold inside one campaign; a new name has everything scored afresh.
+        endpoint_name: What the cache knows the endpoint by; its region or URL by default.
+        max_calls: Hard cap on sends, retries included.
+        max_concurrency: Most sends in flight; the account's own limit is found below it.
+        max_per_second: Most sends a second.
+        on_ambiguous: ``"retry"`` sends once more when an answer was lost, ``"hold"`` does not.
+        request_timeout_s: Seconds one request may take, its answer included.
+        replay: Answer from the cache alone, without network or credentials.
+        credentials: Key and secret; from the environment or .env by default.
+        progress: Called after each content.
+        patience: Factor on every wait of the runner's own.
+
+    Returns:
+        The table; ``provenance.run`` is the summary (the fields of ``run --json``), its ``exit`` the exit code.
+
+    Raises:
+        CredentialsError: Key or secret is missing and something has to be sent.
+        StoreError: The cache can't be opened.
+        InputError: The endpoint is not one.
+    """
+    where = resolve_endpoint(endpoint, name=endpoint_name)
+    if max_concurrency < 1 or (max_calls is not None and max_calls < 0) or not request_timeout_s > 0:
+        raise ValueError(
+            "max_concurrency must be at least 1, max_calls at least 0, request_timeout_s more than 0"
+        )
+    run = _Run(
+        dataset=dataset,
+        endpoint=where,
+        cache=Path(cache),
+        campaign=campaign,
+        rules=SendingRules(
+            max_calls=max_calls,
+            max_concurrency=max_concurrency,
+            max_per_second=max_per_second,
+            on_ambiguous=on_ambiguous,
+        ),
+        request_timeout_s=request_timeout_s,
+        replay=replay,
+        credentials=credentials,
+        progress=progress,
+        patience=patience,
+    )
+    return _in_a_thread(run)
+
+
+def _in_a_thread(run: _Run) -> ScoreTable:
+    """Run in a thread with an event loop of its own, so that it works in Jupyter and Ctrl-C never cancels a send."""
+    box: list[ScoreTable | BaseException] = []
+
+    def target() -> None:
+        try:
+            box.append(anyio.run(run.carry_out))
+        except BaseException as error:  # noqa: BLE001 - it is raised again where the caller waits
+            box.append(error)
+
+    thread = threading.Thread(target=target, name="finauth-eval-run", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        try:
+            thread.join(timeout=0.1)
+        except KeyboardInterrupt:
+            if run.interrupted.is_set():  # a second time: leave at once; what is in flight stays on record
+                raise
+            run.interrupted.set()
+    (result,) = box
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+@dataclass(kw_only=True)
+class _Run:
+    dataset: Dataset
+    endpoint: Endpoint
+    cache: Path
+    campaign: str
+    rules: SendingRules
+    request_timeout_s: float
+    replay: bool
+    credentials: Credentials | None
+    progress: Callable[[Progress], None] | None
+    patience: float
+
+    def __post_init__(self) -> None:
+        self.interrupted = threading.Event()
+
+    async def carry_out(self) -> ScoreTable:
+        started, began = datetime.now(UTC), time.monotonic()
+        with open_store(self.cache) as store:
+            plan = make_plan(self.dataset, store, endpoint=self.endpoint, campaign=self.campaign)
+            sender = None if self.replay or not plan.misses else await self._send(plan, store)
+            billed = store.possibly_billed(endpoint=self.endpoint.name, campaign=self.campaign)
+        stop = sender.stop if sender else None
+        frame = score_frame(
+            plan,
+            sender.results if sender else {},
+            region=self.endpoint.region,
+            unsendable=sender.unsendable if sender else {},
+            left_over=stop.reason if stop else "not_cached",
+        )
+        table = ScoreTable.from_frame(frame, source="run")
+        final = _all_final(plan, sender)
+        summary: dict[str, Any] = {
+            "schema": "finauth-eval/run/1",
+            **count_fields(frame),
+            "from_cache": int(frame["cached"].sum()),
+            **_sending_fields(sender),
+            "possibly_billed": len(billed),
+            **audit_fields(frame),
+            "wall_s": round(time.monotonic() - began, 3),
+            "exit": stop.exit_code if stop else 0 if final else 3,
+            "message": stop.message if stop else None,
+            "possibly_billed_sends": billed[:1000],
+            "rejected_cache_entries": list(plan.rejected)[:100],
+            **self._circumstances(started),
+        }
+        return table.with_provenance(**provenance_of_run(summary))
+
+    async def _send(self, plan: Plan, store: Store) -> Sender:
+        credentials = self.credentials or load_credentials()
+        async with AsyncExitStack() as stack:
+            client = await stack.enter_async_context(
+                open_client(
+                    self.endpoint,
+                    credentials,
+                    max_concurrency=min(self.rules.max_concurrency, len(plan.misses)),
+                    request_timeout_s=self.request_timeout_s,
+                )
+            )
+            sender = Sender(
+                plan=plan,
+                store=store,
+                client=client,
+                rules=self.rules,
+                key_fingerprint=credentials.fingerprint,
+                on_result=lambda: self._report(plan, sender),
+                interrupted=self.interrupted.is_set,
+                patience=self.patience,
+            )
+            await sender.run()
+        return sender
+
+    def _report(self, plan: Plan, sender: Sender) -> None:
+        if self.progress is not None:
+            done = len(plan.known) + len(sender.results)
+            self.progress(
+                Progress(
+                    done=done, total=len(plan.questions), sends=sender.tally.sends, limit=sender.limit.limit
+                )
+            )
+
+    def _circumstances(self, started: datetime) -> dict[str, Any]:
+        return {
+            "dataset": {"name": self.dataset.name, "digest": self.dataset.digest},
+            "endpoint": self.endpoint.url,
+            "endpoint_name": self.endpoint.name,
+            "region": self.endpoint.region,
+            "campaign": self.campaign,
+            "replay": self.replay,
+            "settings": asdict(self.rules) | {"request_timeout_s": self.request_timeout_s},
+            "started_at": started.isoformat(timespec="seconds"),
+            "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "package_versions": {name: version(name) for name in _PACKAGES}
+            | {"python": platform.python_version()},
+        }
+
+
+def _sending_fields(sender: Sender | None) -> dict[str, Any]:
+    if sender is None:
+        return {"sends": 0, "retries": 0, "concurrency_limited": 0}
+    tally, limit = sender.tally, sender.limit
+    return {
+        "sends": tally.sends,
+        "retries": tally.retries,
+        "concurrency_limited": tally.concurrency_limited,
+        "answers": dict(sorted(tally.answers.items())),
+        "limiter": {"last": limit.limit, "lowest": limit.lowest_limit, "highest": limit.peak_limit},
+        "clock_skew_s": round(tally.largest_skew_s, 1),
+    }
+
+
+def _all_final(plan: Plan, sender: Sender | None) -> bool:
+    """Whether every sample has an outcome that another run would not change."""
+    if any(sample.problem is not None for sample in plan.dataset.samples):
+        return False
+    results = sender.results if sender else {}
+    return all(
+        key in plan.known or (key in results and _is_final(results[key].outcome)) for key in plan.questions
+    )
+
+
+def _is_final(outcome: object) -> bool:
+    return getattr(outcome, "permanent", True) is True
