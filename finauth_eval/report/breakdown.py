@@ -13,7 +13,7 @@ from finauth_eval.report.figures import Figure, Key
 from finauth_eval.report.marks import letter_of
 from finauth_eval.report.tables import Cell, Table, area_cell, columns, count_cell, rate_cell, row, share_cell
 from finauth_eval.report.text import name
-from finauth_eval.report.wording import source_words, times
+from finauth_eval.report.wording import policy_words, source_words, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,6 +29,7 @@ __all__ = ["attack_type_chart", "attack_type_table", "confusion_tables", "slice_
 FEW: Final = 30
 _CHARTED: Final = 20
 _MOST_MATRICES: Final = 9
+_OWN_SAMPLES: Final = "On the samples that the threshold was chosen on. "
 
 
 def attack_type_table(evaluation: Evaluation, point: OperatingPoint) -> Table | None:
@@ -95,7 +96,7 @@ def attack_type_chart(evaluation: Evaluation, point: OperatingPoint) -> Figure |
             Range(name=kind, value=rate.value, low=rate.low, high=rate.high, strong=kind == worst)
             for kind, rate in ranked[:_CHARTED]
         ],
-        id="types-chart",
+        anchor="types-chart",
         title=title,
         description=lead,
         x=Axis(label="attacks that pass (APCER)", scale=LinearScale(low=0.0, high=reach, as_percent=True)),
@@ -106,9 +107,17 @@ def attack_type_chart(evaluation: Evaluation, point: OperatingPoint) -> Figure |
         title=title,
         lead=lead,
         chart=chart,
-        keys=(Key(look="attack", label=f"rate and {numbers.confidence_words(evaluation.confidence)} interval"),),
+        keys=(
+            Key(
+                look="attack",
+                shape="range",
+                label=f"rate and {numbers.confidence_words(evaluation.confidence)} interval",
+            ),
+        ),
         marks=(),
-        notes=(f"The {_CHARTED} types that pass most; {times(more, 'further type')} in the table.",) if more > 0 else (),
+        notes=(f"The {_CHARTED} types that pass most; {times(more, 'further type')} in the table.",)
+        if more > 0
+        else (),
         table=_rates_table(title, ranked),
     )
 
@@ -143,33 +152,52 @@ def _slice_row(part: SliceResult) -> tuple[Cell, ...]:
     )
     point = part.operating_points[0] if part.operating_points else None
     rates = (rate_cell(point.apcer), rate_cell(point.bpcer)) if point else (Cell(text="—"), Cell(text="—"))
-    return row(heading, count_cell(part.counts.bona_fide), count_cell(part.counts.attack), *rates, area_cell(part.auc))
+    return row(
+        heading,
+        count_cell(part.counts.bona_fide),
+        count_cell(part.counts.attack),
+        *rates,
+        area_cell(part.auc),
+    )
 
 
 def confusion_tables(
     evaluation: Evaluation, recommendations: Recommendations | None, marks: Sequence[Mark]
 ) -> tuple[Table, ...]:
     """The decisions at each operating point, counted; those of a recommendation on the samples it names."""
-    points = [(point, source_words(point.source)) for point in evaluation.operating_points]
-    seen = {point.threshold for point, _ in points}
+    points = [(point, source_words(point.source), "") for point in evaluation.operating_points]
+    seen = {point.threshold for point, _, _ in points}
     for item in recommendations or ():
         if item.feasible and item.in_sample is not None and item.threshold not in seen:
-            points.append((item.in_sample, "recommended, on the samples it was chosen on"))
+            words = policy_words(item.policy)
+            points.append((item.in_sample, words[:1].lower() + words[1:], _OWN_SAMPLES))
             seen.add(item.threshold)
-    return tuple(_matrix(point, words, letter_of(point.threshold, marks)) for point, words in points[:_MOST_MATRICES])
+    return tuple(
+        _matrix(point, words, note, letter_of(point.threshold, marks))
+        for point, words, note in points[:_MOST_MATRICES]
+    )
 
 
-def _matrix(point: OperatingPoint, words: str, letter: str | None) -> Table:
+def _matrix(point: OperatingPoint, words: str, note: str, letter: str | None) -> Table:
     found = point.confusion
     attacks, genuine = found.tp + found.fn, found.fp + found.tn
     return Table(
-        caption=f"{letter or '·'}  At {numbers.threshold(point.threshold)}, {words}",
+        caption=f"At {numbers.threshold(point.threshold)}: {words}",
+        key=letter,
         columns=columns("", "Blocked", "Let pass"),
         rows=(
-            row(f"Attacks ({numbers.count(attacks)})", _share(found.tp, attacks), _share(found.fn, attacks, wrong=True)),
-            row(f"Genuine ({numbers.count(genuine)})", _share(found.fp, genuine, wrong=True), _share(found.tn, genuine)),
+            row(
+                f"Attacks ({numbers.count(attacks)})",
+                _share(found.tp, attacks),
+                _share(found.fn, attacks, wrong=True),
+            ),
+            row(
+                f"Genuine ({numbers.count(genuine)})",
+                _share(found.fp, genuine, wrong=True),
+                _share(found.tn, genuine),
+            ),
         ),
-        note=_right_words(point),
+        note=note + _right_words(point),
     )
 
 

@@ -31,7 +31,7 @@ _SENDING: Final = (
     ("possibly_billed", "Possibly billed"),
     ("concurrency_limited", "Turned away as too many at once"),
 )
-_QUANTILES: Final = (("Median", 0.5), ("95%", 0.95), ("99%", 0.99))
+_QUANTILES: Final = (("Half within", 0.5), ("95% within", 0.95), ("99% within", 0.99))
 _MOST_ROWS: Final = 40
 
 
@@ -139,7 +139,9 @@ def _sending(run: Mapping[str, Any]) -> Table | None:
     counted = _counts(run)
     rows = [row(words, count_cell(counted[key])) for key, words in _SENDING if key in counted]
     return (
-        Table(caption="What the run sent", columns=columns("Count", "Number"), rows=tuple(rows)) if rows else None
+        Table(caption="What the run sent", columns=columns("Count", "Number"), rows=tuple(rows))
+        if rows
+        else None
     )
 
 
@@ -163,7 +165,6 @@ def _latency(frame: pd.DataFrame) -> Table | None:
         caption="Time the detector took for an answer, by its own account",
         columns=columns("Answers", "n", *(heading for heading, _ in _QUANTILES)),
         rows=tuple(rows),
-        note="The share in the heading of the answers took at most this long.",
     )
 
 
@@ -192,7 +193,9 @@ def _bounds(evaluation: Evaluation) -> Table:
     ]
     point = evaluation.operating_points[0] if evaluation.operating_points else None
     if point is not None and point.threshold == bounds.threshold:
-        rows.insert(0, row("left out, as on the rest of this page", rate_cell(point.apcer), rate_cell(point.bpcer)))
+        rows.insert(
+            0, row("left out, as on the rest of this page", rate_cell(point.apcer), rate_cell(point.bpcer))
+        )
     return Table(
         caption=f"What samples without a score could change, at threshold {numbers.threshold(bounds.threshold)}",
         columns=columns("Samples without a score", "Attacks that pass", "Genuine blocked"),

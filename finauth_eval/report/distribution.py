@@ -85,7 +85,7 @@ def distribution(counts: ScoreCounts, marks: Sequence[Mark]) -> Figure | Missing
     width = numbers.score(float(edges[1] - edges[0])).rstrip("0")
     lead = _lead(counts, genuine_n, attack_n)
     chart = plot(
-        id="scores",
+        anchor="scores",
         title=_TITLE,
         description=lead,
         x=Axis(
@@ -107,8 +107,8 @@ def distribution(counts: ScoreCounts, marks: Sequence[Mark]) -> Figure | Missing
         lead=lead,
         chart=chart,
         keys=(
-            Key(look="genuine", label=f"genuine, upwards (n = {numbers.count(genuine_n)})", area=True),
-            Key(look="attack", label=f"attacks, downwards (n = {numbers.count(attack_n)})", area=True),
+            Key(look="genuine", label=f"genuine, upwards (n = {numbers.count(genuine_n)})", shape="area"),
+            Key(look="attack", label=f"attacks, downwards (n = {numbers.count(attack_n)})", shape="area"),
         ),
         marks=tuple(marks),
         notes=("What lies at or to the right of a threshold is blocked, what lies to its left passes.",),
@@ -118,7 +118,10 @@ def distribution(counts: ScoreCounts, marks: Sequence[Mark]) -> Figure | Missing
 
 def _lead(counts: ScoreCounts, genuine_n: int, attack_n: int) -> str:
     parts = []
-    for whose, weights, n in (("genuine samples", counts.bona_fide, genuine_n), ("attacks", counts.attack, attack_n)):
+    for whose, weights, n in (
+        ("genuine samples", counts.bona_fide, genuine_n),
+        ("attacks", counts.attack, attack_n),
+    ):
         if n:
             middle = counts.scores[np.searchsorted(np.cumsum(weights), n / 2)]
             parts.append(f"half of the {whose} score {numbers.short_threshold(float(middle))} or less")

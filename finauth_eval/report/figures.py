@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -23,11 +23,11 @@ _ROWS_SHOWN = 25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """An entry of a legend: the look of a line or an area and what it stands for."""
+    """An entry of a legend: the look and shape of what is drawn and what it stands for."""
 
     look: str
     label: str
-    area: bool = False
+    shape: Literal["line", "area", "range"] = "line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from finauth_eval.metrics.estimate import Estimate
 
-__all__ = ["NOT_KNOWN", "area", "confidence_words", "count", "duration", "interval", "percent", "rate", "threshold"]
+__all__ = [
+    "NOT_KNOWN",
+    "area",
+    "confidence_words",
+    "count",
+    "duration",
+    "interval",
+    "limit",
+    "percent",
+    "rate",
+    "threshold",
+]
 
 NOT_KNOWN: Final = "—"
 
@@ -135,6 +146,16 @@ def short_threshold(value: float) -> str:
     """
     exact = threshold(value)
     return exact if len(exact) <= 7 or not math.isfinite(value) else f"≈{value:.4f}"
+
+
+def limit(share: float) -> str:
+    """A share that somebody chose: as many digits as it was given, no more.
+
+    Example:
+        >>> limit(0.05), limit(0.001)
+        ('5%', '0.1%')
+    """
+    return f"{100 * share:.6g}%"
 
 
 def duration(milliseconds: float) -> str:

@@ -21,6 +21,7 @@ from finauth_eval.report.marks import marks_of
 from finauth_eval.report.quality import quality_table
 from finauth_eval.report.rates_chart import rates_against_threshold, reliability
 from finauth_eval.report.recommended import recommended_table
+from finauth_eval.report.summary import summary_table
 from finauth_eval.report.sweep import sweep
 from finauth_eval.report.text import data_block, visible
 from finauth_eval.report.tradeoffs import det, precision_recall, roc, roc_log
@@ -114,6 +115,7 @@ def _context(
         "recommended": None if recommendations is None else recommended_table(recommendations, marks),
         "marks": marks,
         "figures": _figures(evaluation, marks[:_CHARTED_MARKS]),
+        "summary": summary_table(evaluation),
         "type_table": breakdown.attack_type_table(evaluation, point) if point else None,
         "type_chart": breakdown.attack_type_chart(evaluation, point) if point else None,
         "slice_tables": breakdown.slice_tables(evaluation),
@@ -140,7 +142,12 @@ def _figures(evaluation: Evaluation, marks: Sequence[Mark]) -> tuple[Figure | Mi
         drawn += [draw(evaluation, rates, marks) for draw in (roc, roc_log, det, precision_recall)]
     else:
         which = "attack" if not counts.attack.any() else "genuine sample"
-        drawn.append(Missing(title="ROC, DET and precision-recall", reason=f"They need both classes; no {which} has a score."))
+        drawn.append(
+            Missing(
+                title="ROC, DET and precision-recall",
+                reason=f"They need both classes; no {which} has a score.",
+            )
+        )
     if evaluation.calibration is not None:
         drawn.append(reliability(evaluation.calibration))
     return tuple(drawn)
@@ -160,7 +167,9 @@ def _content_security_policy(style: str) -> str:
 
 @cache
 def _stylesheet() -> str:
-    return resources.files("finauth_eval.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
+    return (
+        resources.files("finauth_eval.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
+    )
 
 
 @cache

@@ -59,7 +59,10 @@ def provenance_table(evaluation: Evaluation, *, command: str | None = None) -> T
         ("Campaign", found.campaign),
         ("Command", command),
         ("Evaluated with", f"finauth-eval {finauth_eval.__version__}"),
-        ("Packages of the run", ", ".join(f"{key} {value}" for key, value in sorted(found.package_versions.items()))),
+        (
+            "Packages of the run",
+            ", ".join(f"{key} {value}" for key, value in sorted(found.package_versions.items())),
+        ),
     ]
     rows = [row(words, Cell(text=name(str(value)))) for words, value in entries if value]
     return Table(caption="Provenance", columns=columns("Item", "Value", texts=("Value",)), rows=tuple(rows))

@@ -25,7 +25,11 @@ def quality_table(evaluation: Evaluation, recommendations: Recommendations | Non
     scored = int(each.sum())
     tied = int(each[each > 1].sum())
     rows = [
-        row("Distinct scores", count_cell(len(counts.scores)), "the finer, the more thresholds make a difference"),
+        row(
+            "Distinct scores",
+            count_cell(len(counts.scores)),
+            "the finer, the more thresholds make a difference",
+        ),
         row("Samples that share their score with another", count_cell(tied), f"of {numbers.count(scored)}"),
     ]
     if scored:
@@ -34,17 +38,45 @@ def quality_table(evaluation: Evaluation, recommendations: Recommendations | Non
         rows.append(row("Most samples at one score", count_cell(int(each[heaviest])), f"at score {at}"))
     if recommendations is not None:
         decimals = recommendations.score_decimals
-        rows.append(row("Decimals on which thresholds are given", count_cell(decimals), "the next tick is another policy"))
-    rows.append(row("Answers with a decision of their own", count_cell(audit.audited), "the API's result; never the truth"))
+        rows.append(
+            row(
+                "Decimals on which thresholds are given",
+                count_cell(decimals),
+                "the next tick is another policy",
+            )
+        )
+    rows.append(
+        row(
+            "Answers with a decision of their own",
+            count_cell(audit.audited),
+            "the API's result; never the truth",
+        )
+    )
     if audit.audited:
         rows += [
             row("of them not as “score ≥ threshold” says", count_cell(audit.ge_mismatches), "0 is right"),
-            row("of them not as “score > threshold” says", count_cell(audit.gt_mismatches), "differs at ties only"),
-            row("of them with a score equal to the threshold", count_cell(audit.at_threshold), "where the two differ"),
+            row(
+                "of them not as “score > threshold” says",
+                count_cell(audit.gt_mismatches),
+                "differs at ties only",
+            ),
+            row(
+                "of them with a score equal to the threshold",
+                count_cell(audit.at_threshold),
+                "where the two differ",
+            ),
         ]
-    rows.append(row("Thresholds seen in the answers", Cell(text=_thresholds(audit.thresholds_seen)), _mixed(audit.thresholds_seen)))
+    rows.append(
+        row(
+            "Thresholds seen in the answers",
+            Cell(text=_thresholds(audit.thresholds_seen)),
+            _mixed(audit.thresholds_seen),
+        )
+    )
     return Table(
-        caption="Scores and answers", columns=columns("Fact", "Value", "Meaning", texts=("Meaning",)), rows=tuple(rows)
+        caption="Scores and answers",
+        columns=columns("Fact", "Value", "Meaning", texts=("Meaning",)),
+        rows=tuple(rows),
     )
 
 

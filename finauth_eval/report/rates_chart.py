@@ -15,7 +15,16 @@ from finauth_eval.report.charts.plot import plot
 from finauth_eval.report.charts.scales import LinearScale
 from finauth_eval.report.figures import Figure, Key, Missing
 from finauth_eval.report.marks import letter_of
-from finauth_eval.report.tables import Table, columns, count_cell, rate_cell, row, score_cell, share_cell, threshold_cell
+from finauth_eval.report.tables import (
+    Table,
+    columns,
+    count_cell,
+    rate_cell,
+    row,
+    score_cell,
+    share_cell,
+    threshold_cell,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +56,16 @@ def rates_against_threshold(rates: Sweep, marks: Sequence[Mark]) -> Figure | Mis
         ("worst", "attacks that pass, worst type at each threshold", rates.worst),
     ]
     drawn = [line for line in lines if not np.isnan(line[2]).any()]
-    layers: list[Layer] = [Line(x=_to(x, high), y=_to(y, y[-1]), look=look, step=True) for look, _, y in drawn]
+    layers: list[Layer] = [
+        Line(x=_to(x, high), y=_to(y, y[-1]), look=look, step=True) for look, _, y in drawn
+    ]
     lead = _lead(rates, marks)
     return Figure(
         id="rates",
         title=_TITLE,
         lead=lead,
         chart=plot(
-            id="rates",
+            anchor="rates",
             title=_TITLE,
             description=lead,
             x=Axis(label="threshold", scale=LinearScale(low=low, high=high)),
@@ -112,7 +123,7 @@ def reliability(calibration: Calibration) -> Figure | Missing:
         else f"In all {len(bins)} bins the mean score lies within the interval of the share of attacks."
     )
     chart = plot(
-        id="reliability",
+        anchor="reliability",
         title="Reliability",
         description=lead,
         x=Axis(label="mean score in the bin", scale=LinearScale(low=0.0, high=1.0)),
@@ -146,7 +157,10 @@ def reliability(calibration: Calibration) -> Figure | Missing:
         title=title,
         lead=lead,
         chart=chart,
-        keys=(Key(look="main", label="bins with intervals"), Key(look="reference", label="score = probability")),
+        keys=(
+            Key(look="main", shape="range", label="bins with intervals"),
+            Key(look="reference", label="score = probability"),
+        ),
         marks=(),
         notes=(_scores_of(calibration), "At this data's mix of classes; another mix moves every bin."),
         table=table,
@@ -154,7 +168,12 @@ def reliability(calibration: Calibration) -> Figure | Missing:
 
 
 def _scores_of(calibration: Calibration) -> str:
-    named = (("Brier score", "brier"), ("expected calibration error", "ece"), ("Cllr", "cllr"), ("min-Cllr", "min_cllr"))
+    named = (
+        ("Brier score", "brier"),
+        ("expected calibration error", "ece"),
+        ("Cllr", "cllr"),
+        ("min-Cllr", "min_cllr"),
+    )
     parts = []
     for words, field in named:
         value = getattr(calibration, field)

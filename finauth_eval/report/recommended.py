@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup
 
 from finauth_eval.report import numbers
 from finauth_eval.report.marks import letter_of
@@ -19,9 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["recommended_table"]
 
+_INDEPENDENT: Final = " Of several samples of one subject only one counts as independent."
+_NO_OTHERS: Final = "No samples were held back to measure them on others."
+
 
 def recommended_table(recommendations: Recommendations, marks: Sequence[Mark]) -> Table:
     """Policies, thresholds, guarantees and rates."""
+    held_out = any(item.out_of_sample is not None for item in recommendations)
     return Table(
         caption="Recommended thresholds",
         columns=columns(
@@ -30,19 +36,19 @@ def recommended_table(recommendations: Recommendations, marks: Sequence[Mark]) -
             "What is promised",
             "Attacks pass, own samples",
             "Genuine blocked, own samples",
-            "Attacks pass, other samples",
-            "Genuine blocked, other samples",
+            *(("Attacks pass, other samples", "Genuine blocked, other samples") if held_out else ()),
             texts=("What is promised",),
         ),
-        rows=tuple(_row(item, marks) for item in recommendations),
+        rows=tuple(_row(item, marks, held_out=held_out) for item in recommendations),
         note=(
-            "“Own samples” are those the threshold was chosen on: these rates flatter it. “Other samples” were not"
-            " looked at for the choice."
+            "“Own samples” are those the threshold was chosen on: these rates flatter it. "
+            + ("“Other samples” were not looked at for the choice." if held_out else _NO_OTHERS)
+            + (_INDEPENDENT if any(item.needs for item in recommendations) else "")
         ),
     )
 
 
-def _row(item: Recommendation, marks: Sequence[Mark]) -> tuple[Cell, ...]:
+def _row(item: Recommendation, marks: Sequence[Mark], *, held_out: bool) -> tuple[Cell, ...]:
     goal = Cell(
         text=policy_words(item.policy),
         flag="for orientation only" if item.descriptive else None,
@@ -53,7 +59,7 @@ def _row(item: Recommendation, marks: Sequence[Mark]) -> tuple[Cell, ...]:
         _threshold(item, marks),
         _promise(item),
         *_rates(item.in_sample),
-        *_rates(item.out_of_sample),
+        *(_rates(item.out_of_sample) if held_out else ()),
     )
 
 
@@ -69,8 +75,7 @@ def _threshold(item: Recommendation, marks: Sequence[Mark]) -> Cell:
 def _promise(item: Recommendation) -> Cell:
     if not item.feasible:
         needs = needs_words(item)
-        short = f"Not enough data: {needs}." if needs else item.reason
-        return Cell(text=short, note=item.reason if needs else None)
+        return Cell(text=f"Not enough data: {needs}." if needs else item.reason)
     if item.guarantee is None:
         return Cell(text="nothing", note=item.reason or None)
     return Cell(text=item.guarantee.statement, note=item.reason or None)
@@ -81,7 +86,11 @@ def _rates(point: OperatingPoint | None) -> tuple[Cell, Cell]:
         absent = Cell(text=numbers.NOT_KNOWN)
         return absent, absent
     worst = point.apcer_worst
-    note = f"worst type {numbers.rate(worst.estimate)}" if worst is not None and worst.estimate.defined else None
+    note = (
+        Markup('worst type <span class="whole">{}</span>').format(numbers.rate(worst.estimate))
+        if worst is not None and worst.estimate.defined
+        else None
+    )
     return (
         Cell(text=numbers.rate(point.apcer), value=_value(point.apcer.value), note=note),
         Cell(text=numbers.rate(point.bpcer), value=_value(point.bpcer.value)),

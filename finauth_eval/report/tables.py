@@ -45,10 +45,18 @@ class Cell:
     key: str | None = None
     strong: bool = False
 
+    @property
+    def machine(self) -> str | None:
+        """The value for machines, where the text does not already say it."""
+        if self.value is None:
+            return None
+        written = f"{self.value:.0f}" if float(self.value).is_integer() else repr(float(self.value))
+        return None if written == self.text else written
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table with a caption; the first cell of each row is its heading.
+    """A table with a caption; the first cell of each row is its heading; ``key`` is a threshold's letter.
 
     Example:
         >>> table = Table(caption="Counts", columns=columns("Class", "Samples"), rows=(row("attack", count_cell(3)),))
@@ -60,11 +68,14 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str | Markup | None = None
+    key: str | None = None
 
     def __post_init__(self) -> None:
         for cells in self.rows:
             if len(cells) != len(self.columns):
-                raise ValueError(f"{self.caption}: a row of {len(cells)} cells for {len(self.columns)} columns")
+                raise ValueError(
+                    f"{self.caption}: a row of {len(cells)} cells for {len(self.columns)} columns"
+                )
 
 
 def columns(first: str, *rest: str, texts: Sequence[str] = ()) -> tuple[Column, ...]:

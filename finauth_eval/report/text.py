@@ -1,4 +1,4 @@
-"""Words from outside (attack types, file names, API messages) made safe to look at.
+r"""Words from outside (attack types, file names, API messages) made safe to look at.
 
 Jinja2 escapes what would be markup. What is left are characters that nobody sees: direction overrides that make
 ``exe.gpj`` read as ``jpg.exe``, zero-width blanks that make two names look alike, lone surrogates that cannot be

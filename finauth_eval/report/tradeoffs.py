@@ -41,7 +41,7 @@ def roc(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
         f" blocking at most 5% catches {_share(_best(curve, 0.05))}."
     )
     chart = plot(
-        id="roc",
+        anchor="roc",
         title="ROC curve",
         description=f"{lead} The area under the curve is {numbers.area(evaluation.auc)}.",
         x=Axis(label=_BLOCKED, scale=_PERCENT),
@@ -74,7 +74,7 @@ def roc_log(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figu
     lead = f"With no genuine customer blocked in this data, {_share(_best(curve, 0.0))} of the attacks are caught."
     guess = np.geomspace(low, 1.0, 60)
     chart = plot(
-        id="roc-log",
+        anchor="roc-log",
         title="ROC curve, logarithmic",
         description=lead,
         x=Axis(label=f"{_BLOCKED}, logarithmic", scale=LogScale(low=low, high=1.0)),
@@ -91,10 +91,12 @@ def roc_log(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figu
         keys=(Key(look="main", label="all attacks"), Key(look="reference", label="guessing")),
         marks=tuple(marks),
         notes=(
-            f"A logarithmic axis has no zero: what blocks nobody is drawn at the left edge. One of"
-            f" {numbers.count(n)} genuine samples is {numbers.percent(1 / n, n=n)}; left of it nothing is measured.",
+            (
+                f"A logarithmic axis has no zero: what blocks nobody is drawn at the left edge. One of"
+                f" {numbers.count(n)} genuine samples is {numbers.percent(1 / n, n=n)}; left of it nothing is measured."
+            ),
         ),
-        table=_roc_table(curve),
+        table=_roc_table(curve, up_to=0.1),
     )
 
 
@@ -112,11 +114,11 @@ def precision_recall(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]
         if blocked > 0:  # where nobody is blocked there is no precision to show
             pins.append(Pin(letter=mark.letter, x=1 - apcer, y=(1 - apcer) * attack / blocked))
     chart = plot(
-        id="pr",
+        anchor="pr",
         title="Precision-recall curve",
         description=lead,
         x=Axis(label="attacks caught (recall)", scale=_PERCENT),
-        y=Axis(label="attacks among the blocked (precision)", scale=_PERCENT),
+        y=Axis(label="precision", scale=_PERCENT),
         layers=[
             Line(x=np.array([0.0, 1.0]), y=np.array([share, share]), look="reference"),
             Line(x=curve.x, y=curve.y, look="main"),
@@ -132,8 +134,10 @@ def precision_recall(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]
         keys=(Key(look="main", label="all attacks"), Key(look="reference", label="guessing")),
         marks=tuple(marks),
         notes=(
-            f"Precision depends on the mix: {_share(share)} of the samples here are attacks. In traffic with fewer"
-            " attacks it is lower.",
+            (
+                f"Precision depends on the mix: {_share(share)} of the samples here are attacks. In traffic with fewer"
+                " attacks it is lower."
+            ),
         ),
         table=_pr_table(curve),
     )
@@ -151,14 +155,14 @@ def det(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
         f" {numbers.short_threshold(round(evaluation.eer.threshold, 4))}."
     )
     chart = plot(
-        id="det",
+        anchor="det",
         title="DET curve",
         description=lead,
         x=Axis(label=_BLOCKED, scale=scale),
         y=Axis(label=_PASSED, scale=scale),
         layers=[
             Line(x=np.array([scale.low, scale.high]), y=np.array([scale.low, scale.high]), look="reference"),
-            Line(x=curve.x, y=curve.y, look="main"),
+            _within(curve, scale),
         ],
         pins=[Pin(letter=mark.letter, x=x, y=y) for mark, (x, y) in zip(marks, points, strict=True)],
         pinned="curve",
@@ -171,12 +175,24 @@ def det(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
         keys=(Key(look="main", label="all attacks"), Key(look="reference", label="both errors equal")),
         marks=tuple(marks),
         notes=(
-            "On normal-deviate axes a curve of two bell-shaped score distributions is straight; nearer to the lower"
-            f" left is better. Rates of 0% and 100% lie at infinity: {numbers.count(ends)} of {numbers.count(n)}"
-            f" points, and what lies beyond {100 * scale.low:g}% and {100 * scale.high:g}%, are drawn at the edge.",
+            (
+                "On normal-deviate axes a curve of two bell-shaped score distributions is straight; nearer to the lower"
+                f" left is better. Rates of 0% and 100% lie at infinity: {numbers.count(ends)} of {numbers.count(n)}"
+                f" points are there and not drawn, nor is what lies beyond {100 * scale.low:g}% and {100 * scale.high:g}%."
+            ),
         ),
         table=_det_table(curve),
     )
+
+
+def _within(curve: Curve, scale: ProbitScale) -> Line:
+    """The part of the curve between the ends of the axes, with a step towards the edge on either side."""
+    inside = (
+        (curve.x >= scale.low) & (curve.x <= scale.high) & (curve.y >= scale.low) & (curve.y <= scale.high)
+    )
+    inside[:-1] |= inside[1:]
+    inside[1:] |= inside[:-1]
+    return Line(x=curve.x[inside], y=curve.y[inside], look="main")
 
 
 def _det_scale(curve: Curve, points: Sequence[tuple[float, float]]) -> ProbitScale:
@@ -210,13 +226,15 @@ def _threshold(curve: Curve, index: int) -> Cell:
     return threshold_cell(at)
 
 
-def _roc_table(curve: Curve) -> Table:
-    shown = rows_to_show(len(curve.x))
+def _roc_table(curve: Curve, *, up_to: float = 1.0) -> Table:
+    """The points whose BPCER is at most ``up_to``, thinned."""
+    within = int(np.searchsorted(curve.x, up_to, side="right"))
+    shown = rows_to_show(within)
     return Table(
-        caption="Points of the ROC curve",
+        caption="Points of the ROC curve" + (f" up to {numbers.limit(up_to)} blocked" if up_to < 1 else ""),
         columns=columns("Threshold", "Genuine blocked (BPCER)", "Attacks caught (1 − APCER)"),
         rows=tuple(row(_threshold(curve, k), share_cell(curve.x[k]), share_cell(curve.y[k])) for k in shown),
-        note=thinned_words(shown, len(curve.x)),
+        note=thinned_words(shown, within),
     )
 
 
@@ -226,7 +244,12 @@ def _pr_table(curve: Curve) -> Table:
         caption="Points of the precision-recall curve",
         columns=columns("Threshold", "Attacks caught (recall)", "Precision", "F1"),
         rows=tuple(
-            row(_threshold(curve, k), share_cell(curve.x[k]), share_cell(curve.y[k]), score_cell(_f1(curve, k)))
+            row(
+                _threshold(curve, k),
+                share_cell(curve.x[k]),
+                share_cell(curve.y[k]),
+                score_cell(_f1(curve, k)),
+            )
             for k in shown
         ),
         note=thinned_words(shown, len(curve.x)),

@@ -56,7 +56,12 @@ def verdict_of(evaluation: Evaluation, recommendations: Recommendations | None) 
     """The verdict on an evaluation and on what was recommended from it."""
     answers = tuple(item for item in recommendations or () if not item.descriptive)
     point = evaluation.operating_points[0] if evaluation.operating_points else None
-    sentences = [*_at_the_threshold(point), *_answers(answers), *_unanswered(evaluation), *_doubts(evaluation)]
+    sentences = [
+        *_at_the_threshold(point),
+        *_answers(answers),
+        *_unanswered(evaluation),
+        *_doubts(evaluation),
+    ]
     return Verdict(
         badge=_badge(evaluation, answers),
         headline=_headline(evaluation, point),
@@ -80,7 +85,8 @@ def _badge(evaluation: Evaluation, answers: tuple[Recommendation, ...]) -> Badge
         return Badge(look="good", icon="✓", words="A threshold for every goal")
     lacking = all(needs_words(item) for item in answers if not item.feasible)
     if feasible:
-        words = "Not enough data for every goal" if lacking else "Some goals cannot be met"
+        rest = f"{len(answers) - feasible} of {len(answers)} goals"
+        words = f"Not enough data for {rest}" if lacking else f"No threshold meets {rest}"
         return Badge(look="warn", icon="◐", words=words)
     if lacking:
         return Badge(look="unknown", icon="○", words="Not enough data for the goals")
@@ -138,17 +144,19 @@ def _answer(item: Recommendation) -> Markup:
             goal, f"this {why}" if why else item.reason.rstrip(".")
         )
     promise = (
-        f", promised with {numbers.confidence_words(item.guarantee.confidence)} confidence" if item.guarantee else ""
+        f" (promised with {numbers.confidence_words(item.guarantee.confidence)} confidence)"
+        if item.guarantee
+        else ""
     )
     point = item.out_of_sample or item.in_sample
-    where = "on samples it was not chosen on" if item.out_of_sample else "on the samples it was chosen on"
+    where = "samples it was not chosen on" if item.out_of_sample else "the samples it was chosen on"
     rates = (
-        f"; there, {numbers.rate(point.apcer)} of attacks pass and {numbers.rate(point.bpcer)} of genuine customers"
-        f" are blocked, {where}"
+        f" On {where}, {numbers.rate(point.apcer)} of attacks pass and {numbers.rate(point.bpcer)} of genuine"
+        " customers are blocked."
         if point
         else ""
     )
-    return Markup("To <em>{}</em>, use <strong>{}</strong>{}{}.").format(
+    return Markup("To <em>{}</em>, use <strong>{}</strong>{}.{}").format(
         goal, numbers.short_threshold(item.threshold), promise, rates
     )
 
@@ -181,7 +189,11 @@ def _unanswered(evaluation: Evaluation) -> list[Markup]:
 def _doubts(evaluation: Evaluation) -> list[Markup]:
     auc = evaluation.auc
     if not auc.defined:
-        return [Markup("How well the score tells the two apart is not known: {}.").format(auc.reason or "undefined")]
+        return [
+            Markup("How well the score tells the two apart is not known: {}.").format(
+                auc.reason or "undefined"
+            )
+        ]
     if auc.high < 0.5:
         return [
             Markup(
@@ -191,9 +203,9 @@ def _doubts(evaluation: Evaluation) -> list[Markup]:
         ]
     if not auc.low > 0.5:
         return [
-            Markup("The interval of the AUC, {}, holds 0.5: these data do not show that the score beats guessing.").format(
-                numbers.area(auc)
-            )
+            Markup(
+                "The interval of the AUC, {}, holds 0.5: these data do not show that the score beats guessing."
+            ).format(numbers.area(auc))
         ]
     return []
 
@@ -208,7 +220,12 @@ def _tiles(evaluation: Evaluation, point: OperatingPoint | None) -> tuple[Tile, 
         which = f"at {at}, {source_words(point.source)}"
         missed, alarmed = point.confusion.fn, point.confusion.fp
         tiles = [
-            _rate_tile("Attacks that pass", point.apcer, f"{numbers.count(missed)} of {times(counts.attack, 'attack')}, {which}", "attack"),
+            _rate_tile(
+                "Attacks that pass",
+                point.apcer,
+                f"{numbers.count(missed)} of {times(counts.attack, 'attack')}, {which}",
+                "attack",
+            ),
             _rate_tile(
                 "Genuine customers blocked",
                 point.bpcer,
@@ -221,7 +238,7 @@ def _tiles(evaluation: Evaluation, point: OperatingPoint | None) -> tuple[Tile, 
         Tile(
             label="Telling the two apart (AUC)",
             value=numbers.score(auc.value),
-            interval=_limits(auc, numbers.score),
+            interval=_limits(auc),
             basis="0.5 is guessing, 1 is perfect" if auc.defined else (auc.reason or "undefined"),
         )
     )
@@ -238,7 +255,9 @@ def _tiles(evaluation: Evaluation, point: OperatingPoint | None) -> tuple[Tile, 
 
 def _rate_tile(label: str, estimate: Estimate, basis: str, look: Literal["genuine", "attack"]) -> Tile:
     if not estimate.defined:
-        return Tile(label=label, value=numbers.NOT_KNOWN, interval="", basis=estimate.reason or "undefined", look=look)
+        return Tile(
+            label=label, value=numbers.NOT_KNOWN, interval="", basis=estimate.reason or "undefined", look=look
+        )
     return Tile(
         label=label,
         value=numbers.percent(estimate.value, n=estimate.n),
@@ -248,7 +267,7 @@ def _rate_tile(label: str, estimate: Estimate, basis: str, look: Literal["genuin
     )
 
 
-def _limits(estimate: Estimate, shown: object) -> str:
+def _limits(estimate: Estimate) -> str:
     if not estimate.defined:
         return ""
     return f"{numbers.confidence_words(estimate.confidence)} interval {numbers.score(estimate.low)}–{numbers.score(estimate.high)}"

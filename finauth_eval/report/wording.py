@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from finauth_eval.recommendation import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden
 from finauth_eval.report import numbers
+from finauth_eval.report.text import shorten
 
 if TYPE_CHECKING:
     from finauth_eval.recommendation import Recommendation
@@ -45,26 +46,22 @@ def policy_words(policy: Policy) -> str:
     """
     match policy:
         case MaxBpcer(target=target):
-            return f"Block at most {_target(target)} of genuine customers"
+            return f"Block at most {numbers.limit(target)} of genuine customers"
         case MaxApcer(target=target, pooled=pooled):
             whom = "all attacks together" if pooled else "any attack type"
-            return f"Let at most {_target(target)} of {whom} pass"
+            return f"Let at most {numbers.limit(target)} of {whom} pass"
         case MinCost(miss=miss, alarm=alarm, prior=prior):
             return (
-                f"Least cost: a missed attack costs {miss:g}, a blocked customer {alarm:g},"
-                f" and {_target(prior)} of the traffic is attacks"
+                f"Spend least, when a missed attack costs {miss:g}, a blocked customer {alarm:g},"
+                f" and {numbers.limit(prior)} of the traffic is attacks"
             )
         case EqualError():
-            return "Equal error: attacks pass as often as customers are blocked"
+            return "Let attacks pass as often as customers are blocked (EER)"
         case Youden():
-            return "Youden: the greatest sum of right decisions"
+            return "The greatest sum of both rates of right decisions (Youden)"
         case _:
             words = policy.describe()
             return words[:1].upper() + words[1:]
-
-
-def _target(share: float) -> str:
-    return f"{100 * share:.6g}%"
 
 
 def source_words(source: str) -> str:
@@ -78,13 +75,13 @@ def reason_words(reason: str) -> str:
 
 
 def needs_words(item: Recommendation) -> str:
-    """What the data lack for a policy, or an empty text.
+    """What the data lack for a policy, or an empty text: the class or attack types, at most three of them by name.
 
-    The class or attack types that fall short, at most three of them by name.
+    ``Need`` counts independent samples: where samples belong to subjects, one of each.
     """
     lacking = [(name, need) for name, need in item.needs.items() if need.has < need.required]
     named = [
-        f"{numbers.count(need.required)} {_whose(name)} (has {numbers.count(need.has)})"
+        f"{numbers.count(need.required)} independent {_whose(name)} (has {numbers.count(need.has)})"
         for name, need in lacking[:3]
     ]
     if len(lacking) > 3:
@@ -93,7 +90,9 @@ def needs_words(item: Recommendation) -> str:
 
 
 def _whose(name: str) -> str:
-    return {"bona_fide": "genuine samples", "attack": "attacks"}.get(name, f"“{name}” attacks")
+    return {"bona_fide": "genuine samples", "attack": "attacks"}.get(
+        name, f"attacks of type “{shorten(name, 40)}”"
+    )
 
 
 def times(number: int, one: str, many: str | None = None) -> str:

@@ -36,7 +36,12 @@ class Range:
 
 
 def forest(
-    ranges: Sequence[Range], *, id: str, title: str, description: str, x: Axis  # noqa: A002 - the element's id
+    ranges: Sequence[Range],
+    *,
+    anchor: str,
+    title: str,
+    description: str,
+    x: Axis,
 ) -> Markup:
     """A dot and a whisker a row, in the order given."""
     height = _ROW * max(1, len(ranges))
@@ -50,7 +55,12 @@ def forest(
     name = svg.text(x.label, class_="axis", x=frame.width / 2, y=height + 40, text_anchor="middle")
     inner = svg.element("g", *grid, *rows, name, transform=f"translate({_LEFT:g} {_TOP:g})")
     return picture(
-        inner, id=id, title=title, description=description, width=WIDTH, height=_TOP + height + _BOTTOM
+        inner,
+        anchor=anchor,
+        title=title,
+        description=description,
+        width=WIDTH,
+        height=_TOP + height + _BOTTOM,
     )
 
 

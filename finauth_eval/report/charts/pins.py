@@ -62,7 +62,5 @@ def pins_on_curve(pins: Sequence[Pin], frame: Frame) -> Markup:
 
 
 def _badge(letter: str, x: float, y: float) -> Markup:
-    box = svg.element(
-        "rect", class_="pin", x=x - SIZE / 2, y=y - SIZE / 2, width=SIZE, height=SIZE, rx=4
-    )
+    box = svg.element("rect", class_="pin", x=x - SIZE / 2, y=y - SIZE / 2, width=SIZE, height=SIZE, rx=4)
     return box + svg.text(letter, class_="pin-letter", x=x, y=y + 4.3, text_anchor="middle")

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from finauth_eval.report.charts.layers import Layer
     from finauth_eval.report.charts.pins import Pin
 
-__all__ = ["plot", "picture"]
+__all__ = ["picture", "plot"]
 
 WIDTH: Final = 460.0
-HEIGHT: Final = 350.0
-LEFT, RIGHT, TOP, BOTTOM = 60.0, 14.0, 32.0, 50.0
+PLOT_HEIGHT: Final = 270.0
+LEFT, RIGHT, TOP, BOTTOM = 64.0, 18.0, 34.0, 50.0
 _TICK_GAP: Final = 22.0
 
 
 def plot(
     *,
-    id: str,  # noqa: A002 - it is the element's id
+    anchor: str,
     title: str,
     description: str,
     x: Axis,
@@ -39,39 +39,44 @@ def plot(
     """A chart of fixed proportions that scales with the page.
 
     Args:
-        id: Unique on the page; names the title and the description.
+        anchor: Id, unique on the page; names the title and the description.
         title: What the chart is.
         description: What it shows, in a sentence with numbers.
         x: Horizontal axis.
         y: Vertical axis.
-        layers: Drawn in this order, clipped to the plot.
+        layers: Drawn in this order.
         pins: Lettered thresholds.
         pinned: Whether pins stand on vertical rules (x is a score) or on points of a curve.
     """
-    frame = Frame(x=x, y=y, width=WIDTH - LEFT - RIGHT, height=HEIGHT - TOP - BOTTOM)
-    # an inner svg clips to its own rectangle, without an id to refer to
-    clipped = svg.element(
-        "svg", *(layer.draw(frame) for layer in layers), width=frame.width, height=frame.height
-    )
+    top = TOP if pins and pinned == "rules" else 12.0
+    frame = Frame(x=x, y=y, width=WIDTH - LEFT - RIGHT, height=PLOT_HEIGHT)
+    drawn = [layer.draw(frame) for layer in layers]  # scales keep everything within the plot
     marks = rules_with_pins(pins, frame) if pinned == "rules" else pins_on_curve(pins, frame)
     inner = svg.element(
-        "g", *_grid(frame), clipped, *_axis_names(frame), marks, transform=f"translate({LEFT:g} {TOP:g})"
+        "g", *_grid(frame), *drawn, *_axis_names(frame), marks, transform=f"translate({LEFT:g} {top:g})"
     )
-    return picture(inner, id=id, title=title, description=description, width=WIDTH, height=HEIGHT)
+    height = top + PLOT_HEIGHT + BOTTOM
+    return picture(inner, anchor=anchor, title=title, description=description, width=WIDTH, height=height)
 
 
 def picture(
-    inner: Markup, *, id: str, title: str, description: str, width: float, height: float  # noqa: A002 - as above
+    inner: Markup,
+    *,
+    anchor: str,
+    title: str,
+    description: str,
+    width: float,
+    height: float,
 ) -> Markup:
     """The outer element: an image with a name, a description and its own coordinates."""
     return svg.element(
         "svg",
-        svg.element("title", escape(visible(title)), id=f"{id}-title"),
-        svg.element("desc", escape(visible(description)), id=f"{id}-desc"),
+        svg.element("title", escape(visible(title)), id=f"{anchor}-title"),
+        svg.element("desc", escape(visible(description)), id=f"{anchor}-desc"),
         inner,
         class_="chart",
         role="img",
-        aria_labelledby=f"{id}-title {id}-desc",
+        aria_labelledby=f"{anchor}-title {anchor}-desc",
         viewBox=f"0 0 {width:g} {height:g}",
     )
 
@@ -105,6 +110,11 @@ def _axis_names(frame: Frame) -> list[Markup]:
     return [
         svg.text(frame.x.label, class_="axis", x=frame.width / 2, y=frame.height + 41, text_anchor="middle"),
         svg.text(
-            frame.y.label, class_="axis", x=-LEFT + 14, y=frame.height / 2, text_anchor="middle", transform=turn
+            frame.y.label,
+            class_="axis",
+            x=-LEFT + 14,
+            y=frame.height / 2,
+            text_anchor="middle",
+            transform=turn,
         ),
     ]

@@ -61,7 +61,9 @@ class LinearScale:
     def _tick(self, value: float, step: float) -> Tick:
         factor = 100 if self.as_percent else 1
         digits = max(0, -math.floor(math.log10(step * factor) + 1e-9))
-        return Tick(value=value, label=f"{value * factor + 0.0:.{digits}f}" + ("%" if self.as_percent else ""))
+        return Tick(
+            value=value, label=f"{value * factor + 0.0:.{digits}f}" + ("%" if self.as_percent else "")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
