@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
+import pandas as pd
 
 from finauth_eval.dataset import Dataset
 from finauth_eval.run.client import open_client
 from finauth_eval.run.credentials import Credentials, load_credentials
 from finauth_eval.run.endpoint import Endpoint, resolve_endpoint
 from finauth_eval.run.plan import Plan, make_plan
-from finauth_eval.run.sender import OnAmbiguous, Sender, SendingRules
+from finauth_eval.run.sender import MAX_ATTEMPTS, OnAmbiguous, Sender, SendingRules
 from finauth_eval.run.store import Store, open_store
 from finauth_eval.run.table import audit_fields, count_fields, score_frame
 from finauth_eval.scores import ScoreTable, provenance_of_run
@@ -46,18 +47,23 @@ class RunPlan:
     """What a run would do, found without a single send.
 
     Attributes:
-        samples: Rows of the dataset.
-        unique_contents: Different contents that can be sent.
-        from_cache: Contents whose answer is known.
-        planned_calls: Calls that are needed when nothing fails; retries come on top.
-        not_sent: Reasons of the samples that can't be sent, with their numbers.
+        planned_calls: Calls that are needed when nothing fails.
+        worst_case_calls: Calls when every one of them needs all of its attempts.
+        summary: The fields of run.json as they would be if nothing were sent; what would be sent is ``not_sent``
+            with the reason ``planned``.
     """
 
-    samples: int
-    unique_contents: int
-    from_cache: int
     planned_calls: int
-    not_sent: dict[str, int]
+    worst_case_calls: int
+    summary: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, as in ``run --dry-run --json``."""
+        return {
+            **self.summary,
+            "planned_calls": self.planned_calls,
+            "worst_case_calls": self.worst_case_calls,
+        }
 
 
 def plan_run(
@@ -68,24 +74,26 @@ def plan_run(
     campaign: str = "default",
     endpoint_name: str | None = None,
 ) -> RunPlan:
-    """What ``collect_scores`` would send, from the dataset and the cache alone.
+    """What ``collect_scores`` would send, from the dataset and the cache alone; needs no credentials.
 
     Raises:
         StoreError: The cache can't be read, or another run holds it.
+        InputError: The endpoint is not one.
     """
-    where = resolve_endpoint(endpoint, name=endpoint_name)
-    with open_store(cache) as store:
-        plan = make_plan(dataset, store, endpoint=where, campaign=campaign)
-    frame = score_frame(plan, {}, region=where.region, unsendable={}, left_over="planned")
-    not_sent: dict[str, int] = count_fields(frame)["not_sent"]
-    not_sent.pop("planned", None)
-    return RunPlan(
-        samples=len(dataset),
-        unique_contents=len(plan.questions),
-        from_cache=len(plan.known),
-        planned_calls=len(plan.misses),
-        not_sent=not_sent,
+    run = _Run(
+        dataset=dataset,
+        endpoint=resolve_endpoint(endpoint, name=endpoint_name),
+        cache=Path(cache),
+        campaign=campaign,
     )
+    started, began = datetime.now(UTC), time.monotonic()
+    with open_store(cache) as store:
+        plan = make_plan(dataset, store, endpoint=run.endpoint, campaign=campaign)
+        billed = store.possibly_billed(endpoint=run.endpoint.name, campaign=campaign)
+    frame = score_frame(plan, {}, region=run.endpoint.region, unsendable={}, left_over="planned")
+    summary = run.summary(frame, plan, None, billed, started=started, wall_s=time.monotonic() - began)
+    calls = len(plan.misses)
+    return RunPlan(planned_calls=calls, worst_case_calls=calls * MAX_ATTEMPTS, summary=summary | {"exit": 0})
 
 
 def collect_scores(
@@ -191,12 +199,12 @@ class _Run:
     endpoint: Endpoint
     cache: Path
     campaign: str
-    rules: SendingRules
-    request_timeout_s: float
-    replay: bool
-    credentials: Credentials | None
-    progress: Callable[[Progress], None] | None
-    patience: float
+    rules: SendingRules = SendingRules()  # noqa: RUF009 - frozen
+    request_timeout_s: float = 60.0
+    replay: bool = False
+    credentials: Credentials | None = None
+    progress: Callable[[Progress], None] | None = None
+    patience: float = 1.0
 
     def __post_init__(self) -> None:
         self.interrupted = threading.Event()
@@ -207,31 +215,42 @@ class _Run:
             plan = make_plan(self.dataset, store, endpoint=self.endpoint, campaign=self.campaign)
             sender = None if self.replay or not plan.misses else await self._send(plan, store)
             billed = store.possibly_billed(endpoint=self.endpoint.name, campaign=self.campaign)
-        stop = sender.stop if sender else None
         frame = score_frame(
             plan,
             sender.results if sender else {},
             region=self.endpoint.region,
             unsendable=sender.unsendable if sender else {},
-            left_over=stop.reason if stop else "not_cached",
+            left_over=sender.stop.reason if sender and sender.stop else "not_cached",
         )
-        table = ScoreTable.from_frame(frame, source="run")
-        final = _all_final(plan, sender)
-        summary: dict[str, Any] = {
+        summary = self.summary(frame, plan, sender, billed, started=started, wall_s=time.monotonic() - began)
+        return ScoreTable.from_frame(frame, source="run").with_provenance(**provenance_of_run(summary))
+
+    def summary(
+        self,
+        frame: pd.DataFrame,
+        plan: Plan,
+        sender: Sender | None,
+        billed: list[dict[str, Any]],
+        *,
+        started: datetime,
+        wall_s: float,
+    ) -> dict[str, Any]:
+        """The content of run.json."""
+        stop = sender.stop if sender else None
+        return {
             "schema": "finauth-eval/run/1",
             **count_fields(frame),
             "from_cache": int(frame["cached"].sum()),
             **_sending_fields(sender),
             "possibly_billed": len(billed),
             **audit_fields(frame),
-            "wall_s": round(time.monotonic() - began, 3),
-            "exit": stop.exit_code if stop else 0 if final else 3,
+            "wall_s": round(wall_s, 3),
+            "exit": stop.exit_code if stop else 0 if _all_final(plan, sender) else 3,
             "message": stop.message if stop else None,
             "possibly_billed_sends": billed[:1000],
             "rejected_cache_entries": list(plan.rejected)[:100],
             **self._circumstances(started),
         }
-        return table.with_provenance(**provenance_of_run(summary))
 
     async def _send(self, plan: Plan, store: Store) -> Sender:
         credentials = self.credentials or load_credentials()

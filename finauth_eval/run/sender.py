@@ -25,11 +25,11 @@ from finauth_eval.run.pacing import ConcurrencyLimit, RateLimit, RetryBudget, ba
 from finauth_eval.run.plan import Plan
 from finauth_eval.run.store import Outcome, Question, Store, Stored
 
-__all__ = ["Sender", "SendingRules", "Stop", "Tally"]
+__all__ = ["MAX_ATTEMPTS", "Sender", "SendingRules", "Stop", "Tally"]
 
 OnAmbiguous = Literal["retry", "hold"]
 
-_ATTEMPTS: Final = 5
+MAX_ATTEMPTS: Final = 5
 _WINDOW: Final = 50  # bad answers are judged over so many
 _OUR_BUG: Final = 10  # so many first answers that all reject the request stop the run
 _FREQUENCY_REFUSALS: Final = 20
@@ -323,7 +323,7 @@ class Sender:
             case Kind.AMBIGUOUS:
                 wanted = once and self._rules.on_ambiguous == "retry"
             case Kind.TRANSIENT | Kind.NEVER_SENT:
-                wanted = attempts < _ATTEMPTS
+                wanted = attempts < MAX_ATTEMPTS
             case Kind.CUT_OFF:
                 wanted = tried[Kind.CUT_OFF] < _UPLOADS_CUT_OFF
             case _:
