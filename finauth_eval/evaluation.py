@@ -397,8 +397,8 @@ class SampleArrays:
 
 
 def _no_column(scores: ScoreTable, name: str) -> str:
-    known = ", ".join(map(str, scores.frame.columns))
-    return f"there is no column {name!r}; the columns are {known}"
+    filled = scores.frame.columns[scores.frame.notna().any().to_numpy()]
+    return f"there is no column {name!r}; the columns with values are {', '.join(map(str, filled))}"
 
 
 def _values(scores: ScoreTable, name: str) -> tuple[NDArray[np.intp], list[str]]:
