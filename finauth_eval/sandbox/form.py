@@ -43,15 +43,15 @@ async def read_submission(request: Request, guard: SignatureGuard) -> Submission
 
 
 async def _read_form(request: Request) -> FormData | Refused:
+    body = _Body(request)
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        await discard_body(request)
+        await body.discard()
         return FormData()
-    body = _Capped(request)
-    parser = MultiPartParser(request.headers, body.stream(), max_files=16, max_fields=64)
+    parser = MultiPartParser(request.headers, body.chunks(), max_files=16, max_fields=64)
     try:
         form = await parser.parse()
     except MultiPartException:
-        await discard_body(request)
+        await body.discard()
         return TOO_LARGE if body.is_cut else Refused(error="BAD_ARGUMENTS:multipart")
     if body.is_cut:
         await form.close()
@@ -59,32 +59,32 @@ async def _read_form(request: Request) -> FormData | Refused:
     return form
 
 
-class _Capped:
-    """A request's body up to the cap; what is beyond is read and dropped, so that the answer can be heard."""
+async def discard_body(request: Request) -> None:
+    """Read a body to its end and drop it, so that the client hears the answer instead of a closed connection."""
+    await _Body(request).discard()
+
+
+class _Body:
+    """A request's body up to the cap; what is beyond is read and dropped."""
 
     def __init__(self, request: Request) -> None:
-        self._request = request
+        self._stream = request.stream()
+        self._seen = 0
         self.is_cut = False
 
-    async def stream(self) -> AsyncGenerator[bytes, None]:
-        seen = 0
-        async for chunk in self._request.stream():
-            seen += len(chunk)
-            self.is_cut = seen > BODY_CAP
-            if seen > DRAIN_CAP:
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        async for chunk in self._stream:
+            self._seen += len(chunk)
+            self.is_cut = self._seen > BODY_CAP
+            if self._seen > DRAIN_CAP:
                 return
             if not self.is_cut:
                 yield chunk
 
-
-async def discard_body(request: Request) -> None:
-    """Read a body to its end and drop it, so that the client hears the answer instead of a closed connection."""
-    seen = 0
-    while seen <= DRAIN_CAP:
-        message = await request.receive()
-        seen += len(message.get("body", b""))
-        if not message.get("more_body", False):
-            return
+    async def discard(self) -> None:
+        """Go on from wherever reading stopped."""
+        async for _ in self.chunks():
+            pass
 
 
 async def _check_signature(form: FormData, guard: SignatureGuard) -> Refused | None:

@@ -117,7 +117,8 @@ def _print_line(line: str) -> None:
 
 
 def _stop_at_eof(server: Any) -> None:
-    while sys.stdin.buffer.read(4096):
+    # the descriptor itself: a buffer's lock, held by a waiting thread, would stop the interpreter from ending
+    while os.read(0, 4096):
         pass
     server.should_exit = True
 
