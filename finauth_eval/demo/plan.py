@@ -80,8 +80,8 @@ def plan_clips() -> list[Item]:
     real = people_of(*EVALUATED, is_real=True)
     generated = people_of(*EVALUATED, is_real=False)
     genuine = [_item(person, "bona_fide", 0, "video") for person in real]
-    # the forged ones go round the persons of both parts
-    forged = [_item(real[step * 5 % len(real)], FORGED_CLIPS[step % 4], step, "video") for step in range(9)]
+    # steps of four over fifteen persons meet each kind in both parts
+    forged = [_item(real[step * 4 % len(real)], FORGED_CLIPS[step % 4], step, "video") for step in range(9)]
     made_up = [_item(person, "ai_generated", 0, "video") for person in generated]
     return [*genuine, *forged, *made_up, _item(ROOMS[3], "bona_fide", 0, "video")]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from finauth_eval.sandbox.faces import Face, Picture
 
-__all__ = ["FEATURE_COUNT", "measure"]
+__all__ = ["FEATURE_COUNT", "FEATURE_GROUPS", "measure"]
 
 Plane = NDArray[np.float64]
 Region = NDArray[np.bool_]
@@ -26,7 +26,16 @@ FACE_HEIGHT_CAP = 320.0  # pixels; larger faces are made smaller, so that time s
 MARGIN = 0.45  # of the face's height, on each side of its box
 RADIAL_BINS = 20
 RING_BINS = 12
-FEATURE_COUNT = 199
+FEATURE_GROUPS = {
+    "spectrum": 60,
+    "residuals": 33,
+    "error_levels": 6,
+    "blocking": 8,
+    "transitions": 50,
+    "seam": 36,
+    "colours": 6,
+}
+FEATURE_COUNT = sum(FEATURE_GROUPS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +124,10 @@ def _log(value: float) -> float:
 
 def _mean(plane: Plane, region: Region) -> float:
     return float(plane[region].mean()) if region.any() else 0.0
+
+
+def _spread(plane: Plane, region: Region) -> float:
+    return float(plane[region].std()) if region.any() else 0.0
 
 
 def _contrasts(plane: Plane, regions: tuple[Region, Region, Region]) -> Iterator[float]:
@@ -221,4 +234,4 @@ def _colours(view: View) -> Iterator[float]:
     inside, ring, _ = view.regions
     for plane in view.planes:
         yield _mean(plane, inside) - _mean(plane, ring)
-        yield _log(float(plane[inside].std())) - _log(float(plane[ring].std()) if ring.any() else 0.0)
+        yield _log(_spread(plane, inside)) - _log(_spread(plane, ring))
