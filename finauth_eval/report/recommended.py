@@ -52,7 +52,6 @@ def _row(item: Recommendation, marks: Sequence[Mark], *, held_out: bool) -> tupl
     goal = Cell(
         text=policy_words(item.policy),
         flag="for orientation only" if item.descriptive else None,
-        note=" ".join(item.notes) or None,
     )
     return row(
         goal,
@@ -76,9 +75,11 @@ def _promise(item: Recommendation) -> Cell:
     if not item.feasible:
         needs = needs_words(item)
         return Cell(text=f"Not enough data: {needs}." if needs else item.reason)
-    if item.guarantee is None:
-        return Cell(text="nothing", note=item.reason or None)
-    return Cell(text=item.guarantee.statement, note=item.reason or None)
+    reason = f"{item.reason[:1].upper()}{item.reason[1:]}." if item.reason else ""
+    return Cell(
+        text="Nothing." if item.guarantee is None else item.guarantee.statement,
+        note=" ".join([reason, *item.notes]).strip() or None,
+    )
 
 
 def _rates(point: OperatingPoint | None) -> tuple[Cell, Cell]:

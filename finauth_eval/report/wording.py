@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from finauth_eval.recommendation import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden
@@ -18,6 +19,9 @@ _SOURCES: Final = {
     "default": "the default",
     "requested": "asked for",
 }
+
+_CLASSES: Final = {"bona_fide": "genuine samples", "attack": "attacks"}
+_NAMED_TYPES: Final = 3
 
 _REASONS: Final = {
     "no_face_found": "no face found",
@@ -79,20 +83,22 @@ def needs_words(item: Recommendation) -> str:
 
     ``Need`` counts independent samples: where samples belong to subjects, one of each.
     """
-    lacking = [(name, need) for name, need in item.needs.items() if need.has < need.required]
+    lacking = {name: need for name, need in item.needs.items() if need.has < need.required}
+    if not lacking:
+        return ""
+    required = numbers.count(max(need.required for need in lacking.values()))
+    if set(lacking) <= set(_CLASSES):
+        return "needs " + " and ".join(
+            f"{numbers.count(need.required)} independent {_CLASSES[name]} (has {numbers.count(need.has)})"
+            for name, need in lacking.items()
+        )
     named = [
-        f"{numbers.count(need.required)} independent {_whose(name)} (has {numbers.count(need.has)})"
-        for name, need in lacking[:3]
+        f"“{shorten(name, 40)}” has {numbers.count(need.has)}"
+        for name, need in islice(lacking.items(), _NAMED_TYPES)
     ]
-    if len(lacking) > 3:
-        named.append(f"{len(lacking) - 3} more types likewise")
-    return "needs " + ", ".join(named) if named else ""
-
-
-def _whose(name: str) -> str:
-    return {"bona_fide": "genuine samples", "attack": "attacks"}.get(
-        name, f"attacks of type “{shorten(name, 40)}”"
-    )
+    more = len(lacking) - len(named)
+    rest = [f"{times(more, 'further type falls', 'further types fall')} short"] if more > 0 else []
+    return f"needs {required} independent attacks of each type: {', '.join([*named, *rest])}"
 
 
 def times(number: int, one: str, many: str | None = None) -> str:

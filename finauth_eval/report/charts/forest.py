@@ -17,7 +17,7 @@ from finauth_eval.report.text import shorten
 __all__ = ["Range", "forest"]
 
 _LEFT: Final = 146.0
-_RIGHT: Final = 22.0
+_RIGHT: Final = 25.0
 _ROW: Final = 28.0
 _TOP: Final = 10.0
 _BOTTOM: Final = 48.0

@@ -21,7 +21,7 @@ __all__ = ["picture", "plot"]
 
 WIDTH: Final = 460.0
 PLOT_HEIGHT: Final = 270.0
-LEFT, RIGHT, TOP, BOTTOM = 64.0, 18.0, 34.0, 50.0
+LEFT, RIGHT, TOP, BOTTOM = 66.0, 25.0, 34.0, 54.0
 _TICK_GAP: Final = 22.0
 
 
@@ -89,14 +89,14 @@ def _grid(frame: Frame) -> list[Markup]:
         drawn.append(_hair(at, 0.0, at, frame.height))
         half = 3.9 * len(tick.label)
         if at - half >= last_end + 6:  # a name that would touch its neighbour is left out, its line stays
-            drawn.append(svg.text(tick.label, class_="tick", x=at, y=frame.height + 18, text_anchor="middle"))
+            drawn.append(svg.text(tick.label, class_="tick", x=at, y=frame.height + 21, text_anchor="middle"))
             last_end = at + half
     last_at = float("inf")
     for tick in frame.y.scale.ticks():
         at = float(frame.down(tick.value))
         drawn.append(_hair(0.0, at, frame.width, at))
         if last_at - at >= _TICK_GAP or last_at - at < 0:
-            drawn.append(svg.text(tick.label, class_="tick", x=-8, y=at + 4.5, text_anchor="end"))
+            drawn.append(svg.text(tick.label, class_="tick", x=-10, y=at + 4.5, text_anchor="end"))
             last_at = at
     return drawn
 
@@ -108,7 +108,7 @@ def _hair(x1: float, y1: float, x2: float, y2: float) -> Markup:
 def _axis_names(frame: Frame) -> list[Markup]:
     turn = f"rotate(-90 {-LEFT + 14:g} {frame.height / 2:g})"
     return [
-        svg.text(frame.x.label, class_="axis", x=frame.width / 2, y=frame.height + 41, text_anchor="middle"),
+        svg.text(frame.x.label, class_="axis", x=frame.width / 2, y=frame.height + 45, text_anchor="middle"),
         svg.text(
             frame.y.label,
             class_="axis",

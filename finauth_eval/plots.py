@@ -1,0 +1,383 @@
+"""Pictures for notebooks and papers: Display classes in scikit-learn's manner; the only importer of matplotlib.
+
+Each takes an evaluation and draws; ``ax_`` and ``figure_`` are for changing the picture, ``frame()`` gives what is
+drawn. Without an ``ax`` a figure of its own is made, which neither pyplot nor rcParams know of.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.special import ndtri
+
+from finauth_eval.metrics.curves import det_curve, precision_recall_curve, roc_curve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+
+    from finauth_eval.evaluation import Evaluation
+    from finauth_eval.metrics.calibration import ReliabilityBin
+    from finauth_eval.metrics.counts import ScoreCounts
+    from finauth_eval.metrics.curves import Curve
+    from finauth_eval.metrics.estimate import Estimate
+    from finauth_eval.metrics.rates import OperatingPoint
+
+__all__ = [
+    "ConfusionDisplay",
+    "DetDisplay",
+    "PrecisionRecallDisplay",
+    "ReliabilityDisplay",
+    "RocDisplay",
+    "ScoreDistributionDisplay",
+    "ThresholdDisplay",
+]
+
+_GENUINE: Final = "#1b62b5"
+_ATTACK: Final = "#b34700"
+_MUTED: Final = "#68737f"
+_BLOCKED: Final = "genuine blocked (BPCER)"
+_PASSED: Final = "attacks that pass (APCER)"
+_CAUGHT: Final = "attacks caught (1 − APCER)"
+_DET_TICKS: Final = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
+
+
+class _NotebookFigure(Figure):
+    """A figure that a notebook shows although pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=110)
+        return buffer.getvalue()
+
+
+@dataclass(kw_only=True)
+class Display:
+    """What every display has in common.
+
+    Attributes:
+        ax_: The axes drawn on, after ``plot``.
+        figure_: Their figure, after ``plot``.
+        name: What the curve is called in the legend.
+    """
+
+    name: str | None = None
+    ax_: Axes = field(init=False, repr=False)
+    figure_: Figure = field(init=False, repr=False)
+
+    @classmethod
+    def from_evaluation(
+        cls, evaluation: Evaluation, *, ax: Axes | None = None, name: str | None = None
+    ) -> Self:
+        """Draw an evaluation.
+
+        Args:
+            evaluation: What ``evaluate`` found.
+            ax: Axes to draw on; a new figure is made by default.
+            name: What to call it in the legend.
+
+        Raises:
+            ValueError: The evaluation lacks what this picture shows.
+        """
+        return cls(**cls._of(evaluation), name=name).plot(ax)
+
+    def plot(self, ax: Axes | None = None) -> Self:
+        """Draw once more, on other axes or on a new figure."""
+        if ax is None:
+            figure = _NotebookFigure(figsize=(5.6, 4.4), layout="constrained")
+            ax = figure.subplots()
+        self.ax_ = ax
+        root = ax.get_figure(root=True)
+        if root is None:
+            raise ValueError("the axes belong to no figure; draw on axes of a figure")
+        self.figure_ = root
+        self._draw(ax)
+        return self
+
+    def frame(self) -> pd.DataFrame:
+        """What is drawn, a row a point."""
+        raise NotImplementedError
+
+    @classmethod
+    def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _draw(self, ax: Axes) -> None:
+        raise NotImplementedError
+
+    def _repr_png_(self) -> bytes | None:
+        # a figure of somebody else's is shown by who made it
+        return self.figure_._repr_png_() if isinstance(self.figure_, _NotebookFigure) else None
+
+
+@dataclass(kw_only=True)
+class RocDisplay(Display):
+    """Attacks caught against genuine samples blocked.
+
+    Example:
+        >>> import pandas as pd
+        >>> from finauth_eval.evaluation import evaluate
+        >>> from finauth_eval.scores import ScoreTable
+        >>> frame = pd.DataFrame({"label": ["real", "real", "fake", "fake"], "score": [0.1, 0.4, 0.35, 0.8]})
+        >>> display = RocDisplay.from_evaluation(evaluate(ScoreTable.from_frame(frame)))
+        >>> display.ax_.get_ylabel(), list(display.frame().columns)
+        ('attacks caught (1 − APCER)', ['threshold', 'bpcer', 'attacks_caught'])
+    """
+
+    curve: Curve
+    auc: Estimate
+    points: Sequence[OperatingPoint] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """Columns ``threshold`` (the first is infinite), ``bpcer``, ``attacks_caught``."""
+        return pd.DataFrame(
+            {"threshold": self.curve.thresholds, "bpcer": self.curve.x, "attacks_caught": self.curve.y}
+        )
+
+    @classmethod
+    def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
+        curve = roc_curve(_both_classes(evaluation))
+        return {"curve": curve, "auc": evaluation.auc, "points": evaluation.operating_points}
+
+    def _draw(self, ax: Axes) -> None:
+        limits = "" if math.isnan(self.auc.low) else f" ({self.auc.low:.3f}–{self.auc.high:.3f})"
+        label = f"{self.name or 'all attacks'}, AUC {self.auc.value:.3f}{limits}"
+        ax.plot(self.curve.x, self.curve.y, color=_GENUINE, label=label)
+        ax.plot([0, 1], [0, 1], color=_MUTED, linestyle="--", linewidth=1, label="guessing")
+        _mark(ax, [(point.bpcer.value, 1 - point.apcer.value, point.threshold) for point in self.points])
+        _label(ax, x=_BLOCKED, y=_CAUGHT)
+
+
+@dataclass(kw_only=True)
+class PrecisionRecallDisplay(Display):
+    """Share of attacks among what is blocked against the share of attacks caught."""
+
+    curve: Curve
+    average_precision: Estimate
+    attack_share: float
+
+    def frame(self) -> pd.DataFrame:
+        """Columns ``threshold`` (the last is missing), ``recall``, ``precision``."""
+        thresholds = np.append(self.curve.thresholds, np.nan)
+        return pd.DataFrame({"threshold": thresholds, "recall": self.curve.x, "precision": self.curve.y})
+
+    @classmethod
+    def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
+        counts = _both_classes(evaluation)
+        return {
+            "curve": precision_recall_curve(counts),
+            "average_precision": evaluation.average_precision,
+            "attack_share": counts.n_attack / (counts.n_attack + counts.n_bona_fide),
+        }
+
+    def _draw(self, ax: Axes) -> None:
+        label = f"{self.name or 'all attacks'}, AP {self.average_precision.value:.3f}"
+        ax.plot(self.curve.x, self.curve.y, color=_GENUINE, label=label)
+        ax.axhline(self.attack_share, color=_MUTED, linestyle="--", linewidth=1, label="guessing")
+        ax.set_ylim(-0.03, 1.03)
+        _label(ax, x="attacks caught (recall)", y="attacks among the blocked (precision)")
+
+
+@dataclass(kw_only=True)
+class DetDisplay(Display):
+    """Both error rates against each other on normal-deviate axes; rates of 0 and 1 are infinite there, so left out."""
+
+    curve: Curve
+    points: Sequence[OperatingPoint] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """Columns ``threshold``, ``bpcer``, ``apcer``, of every point, the infinite ones included."""
+        return pd.DataFrame(
+            {"threshold": self.curve.thresholds, "bpcer": self.curve.x, "apcer": self.curve.y}
+        )
+
+    @classmethod
+    def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
+        return {"curve": det_curve(_both_classes(evaluation)), "points": evaluation.operating_points}
+
+    def _draw(self, ax: Axes) -> None:
+        finite = (self.curve.x > 0) & (self.curve.x < 1) & (self.curve.y > 0) & (self.curve.y < 1)
+        x, y = ndtri(self.curve.x[finite]), ndtri(self.curve.y[finite])
+        ax.plot(x, y, color=_GENUINE, label=self.name or "all attacks")
+        inside = [
+            (float(ndtri(point.bpcer.value)), float(ndtri(point.apcer.value)), point.threshold)
+            for point in self.points
+            if 0 < point.bpcer.value < 1 and 0 < point.apcer.value < 1
+        ]
+        _mark(ax, inside)
+        labels = [f"{100 * tick:g}%" for tick in _DET_TICKS]
+        ax.set_xticks(ndtri(_DET_TICKS), labels)
+        ax.set_yticks(ndtri(_DET_TICKS), labels)
+        ends = np.array([*x, *y, *ndtri((0.01, 0.5))])
+        ax.set_xlim(ends.min() - 0.1, ends.max() + 0.1)
+        ax.set_ylim(ends.min() - 0.1, ends.max() + 0.1)
+        _label(ax, x=_BLOCKED, y=_PASSED)
+
+
+@dataclass(kw_only=True)
+class ScoreDistributionDisplay(Display):
+    """How the scores of each class are distributed, as the share of the class in each of 40 bins."""
+
+    counts: ScoreCounts
+    points: Sequence[OperatingPoint] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """Columns ``low``, ``high`` (the bin's edges), ``bona_fide``, ``attack`` (samples in it)."""
+        edges = self._edges()
+        genuine, _ = np.histogram(self.counts.scores, bins=edges, weights=self.counts.bona_fide)
+        attack, _ = np.histogram(self.counts.scores, bins=edges, weights=self.counts.attack)
+        return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "bona_fide": genuine, "attack": attack})
+
+    @classmethod
+    def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
+        return {"counts": evaluation.score_counts, "points": evaluation.operating_points}
+
+    def _edges(self) -> Any:
+        low, high = float(self.counts.scores[0]), float(self.counts.scores[-1])
+        if low >= 0 and high <= 1:
+            return np.arange(41) / 40
+        return np.linspace(low, high, 41) if low < high else np.linspace(low - 0.5, high + 0.5, 41)
+
+    def _draw(self, ax: Axes) -> None:
+        drawn = self.frame()
+        edges = np.append(drawn["low"], drawn["high"].iloc[-1])
+        for column, words, color, hatch in (
+            ("bona_fide", "genuine", _GENUINE, None),
+            ("attack", "attacks", _ATTACK, "//"),
+        ):
+            n = int(drawn[column].sum())
+            if n:
+                ax.stairs(drawn[column] / n, edges, fill=True, alpha=0.3, color=color, hatch=hatch)
+                ax.stairs(drawn[column] / n, edges, color=color, label=f"{words} (n = {n:,})")
+        for point in self.points:
+            ax.axvline(point.threshold, color="black", linestyle=":", linewidth=1)
+        _label(ax, x="score", y="share of the class")
+
+
+@dataclass(kw_only=True)
+class ThresholdDisplay(Display):
+    """Both error rates against the threshold."""
+
+    curve: Curve
+    points: Sequence[OperatingPoint] = ()
+
+    def frame(self) -> pd.DataFrame:
+        """Columns ``threshold`` (every distinct score, ascending), ``bpcer``, ``apcer``."""
+        return DetDisplay(curve=self.curve).frame()
+
+    @classmethod
+    def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
+        return {"curve": det_curve(_both_classes(evaluation)), "points": evaluation.operating_points}
+
+    def _draw(self, ax: Axes) -> None:
+        # a rate holds for every threshold up to and including its score
+        style: Any = {"drawstyle": "steps-pre"}
+        ax.plot(self.curve.thresholds, self.curve.x, color=_GENUINE, label=_BLOCKED, **style)
+        ax.plot(self.curve.thresholds, self.curve.y, color=_ATTACK, linestyle="--", label=_PASSED, **style)
+        for point in self.points:
+            ax.axvline(point.threshold, color="black", linestyle=":", linewidth=1)
+        _label(ax, x="threshold", y="error rate")
+
+
+@dataclass(kw_only=True)
+class ReliabilityDisplay(Display):
+    """Whether a score can be read as the probability of an attack, at this data's mix of classes."""
+
+    bins: Sequence[ReliabilityBin]
+
+    def frame(self) -> pd.DataFrame:
+        """Columns ``low``, ``high``, ``mean_score``, ``attack_share``, ``share_low``, ``share_high``, ``n``."""
+        rows = [
+            (
+                b.low,
+                b.high,
+                b.mean_score,
+                b.attack_share.value,
+                b.attack_share.low,
+                b.attack_share.high,
+                b.attack_share.n,
+            )
+            for b in self.bins
+        ]
+        return pd.DataFrame(
+            rows, columns=["low", "high", "mean_score", "attack_share", "share_low", "share_high", "n"]
+        )
+
+    @classmethod
+    def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
+        if evaluation.calibration is None or not evaluation.calibration.reliability:
+            raise ValueError(
+                "the evaluation holds no reliability bins; evaluate scores in [0, 1] with calibration=True"
+            )
+        return {"bins": evaluation.calibration.reliability}
+
+    def _draw(self, ax: Axes) -> None:
+        drawn = self.frame().dropna(subset=["attack_share"])
+        share = drawn["attack_share"].to_numpy()
+        whiskers = np.array([share - drawn["share_low"], drawn["share_high"] - share]).clip(min=0)
+        ax.plot([0, 1], [0, 1], color=_MUTED, linestyle="--", linewidth=1, label="score = probability")
+        ax.errorbar(
+            drawn["mean_score"], share, yerr=whiskers, fmt="o", color=_GENUINE, label=self.name or "bins"
+        )
+        _label(ax, x="mean score in the bin", y="share of attacks in the bin")
+
+
+@dataclass(kw_only=True)
+class ConfusionDisplay(Display):
+    """Decisions against the truth at the first operating point, counted."""
+
+    point: OperatingPoint
+
+    def frame(self) -> pd.DataFrame:
+        """Rows ``attack`` and ``bona_fide``, columns ``blocked`` and ``passed``."""
+        found = self.point.confusion
+        return pd.DataFrame(
+            {"blocked": [found.tp, found.fp], "passed": [found.fn, found.tn]}, index=["attack", "bona_fide"]
+        )
+
+    @classmethod
+    def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
+        return {"point": evaluation.operating_points[0]}
+
+    def _draw(self, ax: Axes) -> None:
+        counts = self.frame().to_numpy()
+        shares = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), number in np.ndenumerate(counts):
+            share = shares[row, column]
+            ax.text(
+                column, row, f"{number:,}\n{100 * share:.1f}%", ha="center", va="center",
+                color="white" if share > 0.55 else "black",
+            )  # fmt: skip
+        ax.set_xticks([0, 1], ["blocked", "let pass"])
+        ax.set_yticks([0, 1], ["attacks", "genuine"])
+        ax.set_title(f"{self.name or 'Decisions'} at {self.point.threshold:g}")
+
+
+def _both_classes(evaluation: Evaluation) -> ScoreCounts:
+    counts = evaluation.score_counts
+    if counts.n_attack and counts.n_bona_fide:
+        return counts
+    missing = "attack" if counts.n_bona_fide else "bona fide sample"
+    raise ValueError(f"no {missing} has a score; this picture compares the two classes")
+
+
+def _mark(ax: Axes, points: Sequence[tuple[float, float, float]]) -> None:
+    for k, (x, y, threshold) in enumerate(points):
+        ax.plot(
+            [x], [y], marker="os^Dv"[k % 5], linestyle="none", color="black", label=f"threshold {threshold:g}"
+        )
+
+
+def _label(ax: Axes, *, x: str, y: str) -> None:
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize="small")
