@@ -73,7 +73,8 @@ LabelColumn = Annotated[str, typer.Option(help="Name of the column with the labe
 ScoreColumn = Annotated[str, typer.Option(help="Name of the column with the scores.")]
 AttackTypeColumn = Annotated[str, typer.Option(help="Name of the column with the attack types.")]
 ScoreRange = Annotated[
-    str, typer.Option(help="'unit' refuses scores outside [0, 1]; 'any' takes every number.")
+    Literal["unit", "any"],
+    typer.Option(help="'unit' refuses scores outside [0, 1]; 'any' takes every number."),
 ]
 MinCoverage = Annotated[float, typer.Option(help="Exit 7 when a smaller share of the samples has a score.")]
 Thresholds = Annotated[
@@ -377,7 +378,8 @@ def sandbox(
         str, typer.Option(metavar="V", help="v5, or v5.1: a slightly different detector.")
     ] = "v5",
     scorer: Annotated[
-        str, typer.Option(help="reference, or hash: for load tests, reads no picture.")
+        Literal["reference", "hash"],
+        typer.Option(help="reference, or hash: for load tests, reads no picture."),
     ] = "reference",
     seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
 ) -> None:

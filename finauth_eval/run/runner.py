@@ -171,18 +171,23 @@ def collect_scores(
 def _in_a_thread(run: _Run) -> ScoreTable:
     """Run in a thread with an event loop of its own, so that it works in Jupyter and Ctrl-C never cancels a send."""
     box: list[ScoreTable | BaseException] = []
+    done = threading.Event()
 
     def target() -> None:
         try:
             box.append(anyio.run(run.carry_out))
         except BaseException as error:  # noqa: BLE001 - it is raised again where the caller waits
             box.append(error)
+        finally:
+            done.set()
 
     thread = threading.Thread(target=target, name="finauth-eval-run", daemon=True)
     thread.start()
-    while thread.is_alive():
+    while (
+        not done.is_set()
+    ):  # Thread.join takes a thread for ended when Ctrl-C comes while it waits (gh-90882)
         try:
-            thread.join(timeout=0.1)
+            done.wait(0.1)
         except KeyboardInterrupt:
             if run.interrupted.is_set():  # a second time: leave at once; what is in flight stays on record
                 raise

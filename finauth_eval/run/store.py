@@ -331,10 +331,10 @@ def _check_texts(kept: Mapping[str, Any], *names: str) -> None:
 def _translated(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, diskcache.Timeout, OSError) as error:
-        raise StoreError(
-            f"the cache {folder} can't be read or written: {error or type(error).__name__}"
-        ) from error
+    except diskcache.Timeout as error:  # all that diskcache says when a write can't begin
+        raise StoreError(f"the cache {folder} does not take a write; it is locked or read-only") from error
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"the cache {folder} can't be read or written: {error}") from error
 
 
 def _holder(file: Path) -> str:
