@@ -453,7 +453,6 @@ class _Table:
     arrays: SampleArrays
     clusters: NDArray[np.integer[Any]] | None
     cluster: str | None
-    splits: NDArray[np.object_]
     rng: np.random.Generator
 
     @classmethod
@@ -470,13 +469,12 @@ class _Table:
             arrays=SampleArrays.of(scores).take(scored),
             clusters=clusters,
             cluster=name,
-            splits=scores.frame["split"][scored].to_numpy(dtype=object),
             rng=rng,
         )
 
     def take(self, rows: NDArray[np.bool_]) -> _Table:
         clusters = None if self.clusters is None else self.clusters[rows]
-        return replace(self, arrays=self.arrays.take(rows), clusters=clusters, splits=self.splits[rows])
+        return replace(self, arrays=self.arrays.take(rows), clusters=clusters)
 
 
 def _parts(scores: ScoreTable, table: _Table, holdout: float | None) -> tuple[_Table, _Table | None]:
@@ -484,8 +482,9 @@ def _parts(scores: ScoreTable, table: _Table, holdout: float | None) -> tuple[_T
     if holdout is not None:
         _check_share("holdout", holdout)
         unseen = _held_out(table, holdout)
-    elif {"calibration", "test"} <= {*scores.frame["split"].dropna().unique()}:
-        calibration, unseen = table.splits == "calibration", table.splits == "test"
+    elif {"calibration", "test"} <= {*scores.frame["split"].cat.categories}:
+        split = scores.frame["split"][scores.scored]
+        calibration, unseen = (split == "calibration").to_numpy(), (split == "test").to_numpy()
         if not calibration.any():
             raise NothingToEvaluate(
                 "no sample of the split 'calibration' has a score; no threshold can be chosen"
@@ -510,8 +509,8 @@ def _held_out(table: _Table, share: float) -> NDArray[np.bool_]:
 
 
 def _current_threshold(scores: ScoreTable) -> float:
-    seen = scores.frame["threshold"].dropna().unique()
-    return running_threshold([float(value) for value in seen])[0]
+    seen = scores.frame["threshold"].unique()
+    return running_threshold([float(value) for value in seen if not math.isnan(value)])[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

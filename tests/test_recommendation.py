@@ -125,10 +125,8 @@ def test_a_type_with_too_few_samples_is_named_and_left_out_only_on_request():
     }
     asked = recommend(scores, [MaxApcer(0.05, without_insufficient=True)])["max_apcer"]
     assert asked.feasible
-    assert (
-        asked.threshold == np.linspace(0.5, 0.9, 100)[allowed_errors(100, 0.05)].round(6)
-        or asked.threshold > 0.5
-    )
+    # the second lowest of the hundred, 0.5 + 0.4 / 99, cut to six decimals
+    assert asked.threshold == 0.50404
     assert "of the types mask" in asked.guarantee.statement
     assert "No promise is made for print" in asked.notes[0]
     assert asked.needs["print"].has == 3
@@ -201,10 +199,8 @@ def test_the_descriptive_ones_are_marked_and_promise_nothing():
     point = found["equal_error"].in_sample
     assert point.apcer.value == pytest.approx(point.bpcer.value, abs=0.03)
     youden = found["youden"].in_sample
-    rates = [
-        ((drawn().scores[drawn().is_attack] < t).mean() + (drawn().scores[~drawn().is_attack] >= t).mean())
-        for t in np.arange(101) / 100
-    ]
+    attacks, others = drawn().scores[drawn().is_attack], drawn().scores[~drawn().is_attack]
+    rates = [(attacks < t).mean() + (others >= t).mean() for t in np.arange(101) / 100]
     assert youden.apcer.value + youden.bpcer.value == pytest.approx(min(rates))
 
 
@@ -304,12 +300,7 @@ def test_every_case_is_answered_in_words_and_plain_json(scores, holdout):
     for answer in found:
         assert answer.reason
         assert answer.feasible == (not math.isnan(answer.threshold)) == (answer.in_sample is not None)
-        if (
-            answer.feasible
-            and found.items[0]
-            and "any" not in scores.provenance.source
-            and scores.scores.max() <= 1
-        ):
+        if answer.feasible and scores.scores.max() <= 1:
             assert 0 <= answer.threshold <= 1
     plain = found.to_dict()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain

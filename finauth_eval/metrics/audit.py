@@ -72,5 +72,11 @@ def audit_decisions(
         gt_mismatches=int(np.count_nonzero(result != (score > threshold))),
         at_threshold=int(np.count_nonzero(score == threshold)),
         audited=score.size,
-        thresholds_seen=tuple(np.unique(thresholds[known]).tolist()),
+        thresholds_seen=_distinct(thresholds[known]),
     )
+
+
+def _distinct(thresholds: NDArray[np.float64]) -> tuple[float, ...]:
+    if thresholds.size and thresholds.min() == thresholds.max():  # the usual case needs no sort
+        return (float(thresholds[0]),)
+    return tuple(np.unique(thresholds).tolist())

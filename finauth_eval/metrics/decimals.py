@@ -16,6 +16,7 @@ __all__ = ["ScoreGrid", "score_grid"]
 _MOST_DECIMALS: Final = 9
 _DECIMALS_OF_A_CONTINUUM: Final = 6
 _DECIMALS_OF_A_FLOAT: Final = 17
+_PROBE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,9 @@ def score_grid(scores: NDArray[np.float64]) -> ScoreGrid:
     """
     for decimals in range(_MOST_DECIMALS + 1):
         steps = 10.0**decimals
-        if np.array_equal(np.rint(scores * steps) / steps, scores):
+        probe = scores[:_PROBE]  # settles most cases without a look at every score
+        if np.array_equal(np.rint(probe * steps) / steps, probe) and np.array_equal(
+            np.rint(scores * steps) / steps, scores
+        ):
             return ScoreGrid(decimals=decimals, continuous=False)
     return ScoreGrid(decimals=_DECIMALS_OF_A_CONTINUUM, continuous=True)

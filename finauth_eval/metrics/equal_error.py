@@ -74,22 +74,30 @@ def equal_error_rate(counts: ScoreCounts) -> EqualErrorRate:
         nan = math.nan
         reason = f"no {'attack' if n else 'bona fide sample'} has a score"
         return EqualErrorRate(nearest=nan, linear=nan, rocch=nan, threshold=nan, reason=reason)
-    seen = counts.compact()
-    # over the thresholds "each distinct score" and "above all": whole numbers, both times m * n
-    misses = np.append(0, np.cumsum(seen.attack)) * n
-    alarms = (n - np.append(0, np.cumsum(seen.bona_fide))) * m
-    difference = misses - alarms
-    best = int(np.argmin(np.abs(difference)))
-    cross = int(np.searchsorted(difference, 0))  # strictly ascending from -m*n to m*n, so that cross >= 1
-    share = -int(difference[cross - 1]) / int(difference[cross] - difference[cross - 1])
+    # over the thresholds "each score" and "above all": whole numbers, both times m * n
+    misses = np.zeros(counts.scores.size + 1, dtype=np.int64)
+    np.cumsum(counts.attack, out=misses[1:])
+    misses *= n
+    alarms = np.full(counts.scores.size + 1, n * m, dtype=np.int64)
+    alarms[1:] -= np.cumsum(counts.bona_fide) * m
+    cross = int(np.searchsorted(misses - alarms, 0))  # ascending from -m*n to m*n, so that cross >= 1
+    before, after = (int(misses[row] - alarms[row]) for row in (cross - 1, cross))
+    best = cross - 1 if -before <= after else cross
+    share = -before / (after - before)
     linear = (int(misses[cross - 1]) + share * int(misses[cross] - misses[cross - 1])) / (m * n)
-    below, above = seen.scores[cross - 1], seen.scores[min(cross, seen.scores.size - 1)]
+    below, above = counts.scores[cross - 1], _next_seen(counts, cross)
     return EqualErrorRate(
         nearest=(int(misses[best]) + int(alarms[best])) / (2 * m * n),
         linear=linear,
         rocch=_on_convex_hull(misses, alarms) / (m * n),
         threshold=float(below + share * (above - below)),
     )
+
+
+def _next_seen(counts: ScoreCounts, row: int) -> float:
+    """The first score from this row on that has a sample, or the last score that has one."""
+    seen = (counts.bona_fide[row:] | counts.attack[row:]) > 0
+    return float(counts.scores[row + int(np.argmax(seen)) if seen.any() else row - 1])
 
 
 def _on_convex_hull(misses: NDArray[np.int64], alarms: NDArray[np.int64]) -> float:
