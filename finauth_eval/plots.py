@@ -270,17 +270,21 @@ class ThresholdDisplay(Display):
 
     def frame(self) -> pd.DataFrame:
         """Columns ``threshold`` (every distinct score, ascending), ``bpcer``, ``apcer``."""
-        return DetDisplay(curve=self.curve).frame()
+        thresholds, bpcer, caught = (
+            part[:0:-1] for part in (self.curve.thresholds, self.curve.x, self.curve.y)
+        )
+        return pd.DataFrame({"threshold": thresholds, "bpcer": bpcer, "apcer": 1 - caught})
 
     @classmethod
     def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
-        return {"curve": det_curve(_both_classes(evaluation)), "points": evaluation.operating_points}
+        return {"curve": roc_curve(_both_classes(evaluation)), "points": evaluation.operating_points}
 
     def _draw(self, ax: Axes) -> None:
         # a rate holds for every threshold up to and including its score
         style: Any = {"drawstyle": "steps-pre"}
-        ax.plot(self.curve.thresholds, self.curve.x, color=_GENUINE, label=_BLOCKED, **style)
-        ax.plot(self.curve.thresholds, self.curve.y, color=_ATTACK, linestyle="--", label=_PASSED, **style)
+        drawn = self.frame()  # not the DET curve, which ends where either error ends
+        ax.plot(drawn["threshold"], drawn["bpcer"], color=_GENUINE, label=_BLOCKED, **style)
+        ax.plot(drawn["threshold"], drawn["apcer"], color=_ATTACK, linestyle="--", label=_PASSED, **style)
         for point in self.points:
             ax.axvline(point.threshold, color="black", linestyle=":", linewidth=1)
         _label(ax, x="threshold", y="error rate")

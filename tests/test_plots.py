@@ -109,6 +109,8 @@ def test_error_rates_are_those_of_a_count_by_hand(
     evaluation: Evaluation, truth: Any, display: type[plots.Display]
 ) -> None:
     attack, score = truth
+    if display is plots.ThresholdDisplay:
+        assert display.from_evaluation(evaluation).frame()["threshold"].tolist() == sorted(set(score))
     for row in display.from_evaluation(evaluation).frame().itertuples():
         assert row.bpcer == pytest.approx((score[~attack] >= row.threshold).mean())
         assert row.apcer == pytest.approx((score[attack] < row.threshold).mean())

@@ -40,7 +40,7 @@ class Mark:
 
 
 def marks_of(evaluation: Evaluation, recommendations: Recommendations | None) -> tuple[Mark, ...]:
-    """The distinct thresholds in order of mention, at most 24: the current one, those asked for, the recommended."""
+    """The distinct thresholds in order of mention, at most 24: the current one, the recommended, those asked for."""
     found: dict[float, Mark] = {}
     for threshold, name in _mentioned(evaluation, recommendations):
         if not math.isfinite(threshold):
@@ -62,10 +62,9 @@ def letter_of(threshold: float, marks: Sequence[Mark]) -> str | None:
 def _mentioned(
     evaluation: Evaluation, recommendations: Recommendations | None
 ) -> Iterator[tuple[float, str]]:
-    for point in evaluation.operating_points:
-        yield point.threshold, wording.source_words(point.source)
-    # what is recommended before what is only described, so that letters run out on the latter
-    answers = sorted(recommendations or (), key=lambda item: item.descriptive)
-    for item in answers:
-        if item.feasible:
-            yield item.threshold, wording.policy_words(item.policy)
+    asked = [(point.threshold, wording.source_words(point.source)) for point in evaluation.operating_points]
+    answers = [item for item in recommendations or () if item.feasible]
+    goals = [(item.threshold, wording.policy_words(item.policy)) for item in answers if not item.descriptive]
+    described = [(item.threshold, wording.policy_words(item.policy)) for item in answers if item.descriptive]
+    # in this order, because letters and room on the charts may run out
+    yield from (*asked[:1], *goals, *asked[1:], *described)

@@ -67,7 +67,8 @@ def _threshold(item: Recommendation, marks: Sequence[Mark]) -> Cell:
         return Cell(text="none", flag="not feasible")
     low, high = item.threshold_interval
     known = math.isfinite(low) and math.isfinite(high)
-    span = f"({numbers.short_threshold(low)}–{numbers.short_threshold(high)})" if known else None
+    limits = f"({numbers.short_threshold(low)}–{numbers.short_threshold(high)})"
+    span = Markup('<span class="whole">{}</span>').format(limits) if known else None
     return threshold_cell(item.threshold, key=letter_of(item.threshold, marks), note=span)
 
 

@@ -146,7 +146,6 @@ def precision_recall(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]
 def det(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
     """Both error rates against each other on normal-deviate axes."""
     curve = det_curve(evaluation.score_counts)
-    n = len(evaluation.score_counts.scores)
     points = [rates.at(mark.threshold)[:2] for mark in marks]
     scale = _det_scale(curve, points)
     ends = int(((curve.x <= 0) | (curve.x >= 1) | (curve.y <= 0) | (curve.y >= 1)).sum())
@@ -164,7 +163,11 @@ def det(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
             Line(x=np.array([scale.low, scale.high]), y=np.array([scale.low, scale.high]), look="reference"),
             _within(curve, scale),
         ],
-        pins=[Pin(letter=mark.letter, x=x, y=y) for mark, (x, y) in zip(marks, points, strict=True)],
+        pins=[
+            Pin(letter=mark.letter, x=x, y=y)
+            for mark, (x, y) in zip(marks, points, strict=True)
+            if scale.low <= min(x, y) and max(x, y) <= scale.high
+        ],
         pinned="curve",
     )
     return Figure(
@@ -177,8 +180,8 @@ def det(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
         notes=(
             (
                 "On normal-deviate axes a curve of two bell-shaped score distributions is straight; nearer to the lower"
-                f" left is better. Rates of 0% and 100% lie at infinity: {numbers.count(ends)} of {numbers.count(n)}"
-                f" points are there and not drawn, nor is what lies beyond {100 * scale.low:g}% and {100 * scale.high:g}%."
+                f" left is better. Rates of 0% and 100% lie at infinity: {numbers.count(ends)} of {numbers.count(len(curve.x))}"
+                f" points are there and not drawn, nor are points and thresholds beyond {100 * scale.low:g}% and {100 * scale.high:g}%."
             ),
         ),
         table=_det_table(curve),

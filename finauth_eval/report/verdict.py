@@ -122,7 +122,7 @@ def _at_the_threshold(point: OperatingPoint | None) -> list[Markup]:
     if not worst.estimate.defined or worst.estimate.value == 0:
         return []
     tied = sum(rate.value == worst.estimate.value for rate in point.apcer_by_attack_type.values())
-    also = f", and so do {times(tied - 1, 'other type')}" if tied > 1 else ""
+    also = f", as {'does' if tied == 2 else 'do'} {times(tied - 1, 'other type')}" if tied > 1 else ""
     whose = point.apcer_by_attack_type.get(worst.attack_type, worst.estimate)
     return [
         Markup("Attacks of type {} pass most often: {} (n = {}){}.").format(
@@ -157,7 +157,7 @@ def _answer(item: Recommendation) -> Markup:
         else ""
     )
     return Markup("To <em>{}</em>, use <strong>{}</strong>{}.{}").format(
-        goal, numbers.short_threshold(item.threshold), promise, rates
+        goal, numbers.threshold(item.threshold), promise, rates
     )
 
 

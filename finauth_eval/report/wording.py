@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from finauth_eval.recommendation import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden
 from finauth_eval.report import numbers
-from finauth_eval.report.text import shorten
+from finauth_eval.report.text import shorten, visible
 
 if TYPE_CHECKING:
     from finauth_eval.recommendation import Recommendation
@@ -93,7 +93,7 @@ def needs_words(item: Recommendation) -> str:
             for name, need in lacking.items()
         )
     named = [
-        f"“{shorten(name, 40)}” has {numbers.count(need.has)}"
+        f"“{shorten(visible(name), 40)}” has {numbers.count(need.has)}"
         for name, need in islice(lacking.items(), _NAMED_TYPES)
     ]
     more = len(lacking) - len(named)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -212,6 +213,7 @@ class Document(HTMLParser):
         return found
 
 
+@functools.cache
 def parse_page(page: str) -> Document:
     document = Document()
     document.feed(page)

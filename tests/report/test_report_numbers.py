@@ -113,7 +113,7 @@ def test_slices_are_the_evaluations(document: Any, evaluation: Evaluation, colum
 
 def test_confusion_matrices_are_those_of_a_count_by_hand(document: Any, table: ScoreTable) -> None:
     scored, attack = table.scored, table.is_attack
-    for caption, threshold in (("A At 0.50: the threshold in use", 0.5), ("B At 0.35: asked for", 0.35)):
+    for caption, threshold in (("A At 0.50: the threshold in use", 0.5), ("C At 0.35: asked for", 0.35)):
         shown = document.table(caption)
         blocked = table.scores >= threshold
         for row, mine in zip(shown.rows, (attack, ~attack), strict=True):
@@ -208,6 +208,16 @@ def test_each_distinct_threshold_has_one_letter_everywhere(
                 assert letters.setdefault(row[column].value, row[column].key) == row[column].key
     assert len(set(letters.values())) == len(letters)
     assert set(letters) == {0.5, 0.35, *(item.threshold for item in recommendations if item.feasible)}
+
+
+def test_letters_go_first_to_what_is_in_use_and_to_what_is_recommended(
+    document: Any, recommendations: Recommendations
+) -> None:
+    [recommended] = [item for item in recommendations if item.feasible and not item.descriptive]
+    letters = {
+        row[0].value: row[0].key for row in document.table("Error rates by threshold").rows if row[0].key
+    }
+    assert (letters[0.5], letters[recommended.threshold], letters[0.35]) == ("A", "B", "C")
 
 
 def test_sweep_equals_a_count_at_every_score_and_between_them() -> None:

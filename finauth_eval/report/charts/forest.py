@@ -12,16 +12,16 @@ from markupsafe import Markup
 from finauth_eval.report.charts import svg
 from finauth_eval.report.charts.frame import Axis, Frame
 from finauth_eval.report.charts.plot import WIDTH, picture
-from finauth_eval.report.text import shorten
+from finauth_eval.report.text import shorten, visible
 
 __all__ = ["Range", "forest"]
 
-_LEFT: Final = 146.0
+_LEFT: Final = 150.0
 _RIGHT: Final = 25.0
 _ROW: Final = 28.0
 _TOP: Final = 10.0
 _BOTTOM: Final = 48.0
-_LONGEST_NAME: Final = 19
+_LONGEST_NAME: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def _row(frame: Frame, item: Range, y: float) -> Markup:
     low, value, high = (float(end) for end in frame.across(np.array([item.low, item.value, item.high])))
     look = "dots attack strong" if item.strong else "dots attack"
     label = svg.text(
-        shorten(item.name, _LONGEST_NAME),
+        shorten(visible(item.name), _LONGEST_NAME),
         class_="row-name strong" if item.strong else "row-name",
         x=-10,
         y=y + 4.5,
