@@ -6,17 +6,21 @@ be evaluated for ever with neither network nor key. This module holds the column
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import csv as pa_csv
 
 from finauth_eval.errors import ScoresError
 from finauth_eval.labels import ACCEPTED, parse_label
@@ -257,17 +261,51 @@ def _read_parquet(file: Path) -> pd.DataFrame:
 
 
 def _read_csv(file: Path) -> pd.DataFrame:
+    """Every field as a text. Strict: a row that is cut off is an error, not a sample without a score."""
+    odd: list[pa_csv.InvalidRow] = []
+
+    def refuse(row: pa_csv.InvalidRow) -> str:
+        odd.append(row)
+        return "error"
+
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            header = stream.readline()
-        separator = max(",;\t", key=header.count)  # the comma where none occurs
-        return pd.read_csv(
-            file, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True
+        content = file.read_bytes().rstrip(b"\r\n")
+        first = content.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
+        separator = max(",;\t", key=first.count)  # the comma where none occurs
+        header = next(csv.reader([first], delimiter=separator), [])
+        _refuse_twins([name.strip() for name in header], file)
+        table = pa_csv.read_csv(
+            io.BytesIO(content),
+            read_options=pa_csv.ReadOptions(use_threads=False),  # with threads rows have no numbers
+            parse_options=pa_csv.ParseOptions(
+                delimiter=separator,
+                newlines_in_values=True,
+                ignore_empty_lines=False,  # so that rows keep their numbers
+                invalid_row_handler=refuse,
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=False
+            ),
         )
-    except UnicodeDecodeError as error:
-        raise ScoresError(f"{file}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+    except OSError as error:
+        raise ScoresError(f"{file}: can't be read ({error.strerror or error})") from error
+    except (ValueError, csv.Error) as error:  # pyarrow's errors and UnicodeDecodeError are ValueErrors
+        if odd:
+            fields, wanted = odd[0].actual_columns, odd[0].expected_columns
+            raise ScoresError(
+                f"{file}: {_where(odd[0].number - 2)}: {fields} fields; the header has {wanted}"
+            ) from error
+        if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
+            raise ScoresError(f"{file}: not UTF-8 text ({error})") from error
         raise ScoresError(f"{file}: not readable as CSV ({error})") from error
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
+
+
+def _refuse_twins(names: Sequence[str], source: object) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ScoresError(f"{source}: the column {twice[0]!r} occurs more than once")
 
 
 def _rename(frame: pd.DataFrame, names: dict[str, str], *, source: str) -> pd.DataFrame:
@@ -280,9 +318,7 @@ def _rename(frame: pd.DataFrame, names: dict[str, str], *, source: str) -> pd.Da
             )
     if names["attack_type"] != "attack_type" and names["attack_type"] not in found:
         raise ScoresError(f"{source}: there is no column {names['attack_type']!r} for the attack types")
-    twice = sorted({column for column in found if found.count(column) > 1})
-    if twice:
-        raise ScoresError(f"{source}: the column {twice[0]!r} occurs more than once")
+    _refuse_twins(found, source)
     new = {column: column for column in found}
     for meaning, column in names.items():
         if column in new and column != meaning:

@@ -23,7 +23,8 @@ from rich.text import Text
 from finauth_eval.report.numbers import area, confidence_words, percent, rate, score, threshold
 
 if TYPE_CHECKING:
-    from finauth_eval.evaluation import Evaluation
+    from finauth_eval.evaluation import Evaluation, SliceResult
+    from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.recommendation import Recommendation, Recommendations, SamplePlan
     from finauth_eval.run.runner import Progress as RunProgress
 
@@ -65,46 +66,54 @@ def evaluation_text(result: Evaluation) -> str:
     parts = [
         f"{have}; {counts.no_response_bona_fide} and {counts.no_response_attack} have none",
         f"{areas}   {errors}   ({confidence_words(result.confidence)} intervals)",
-        _table(
-            ("threshold", "source", "BPCER", "APCER, pooled", "APCER, worst type", "TP", "FN", "FP", "TN"),
-            [
-                (
-                    threshold(point.threshold),
-                    point.source,
-                    rate(point.bpcer),
-                    rate(point.apcer),
-                    f"{rate(point.apcer_worst.estimate)} {point.apcer_worst.attack_type}"
-                    if point.apcer_worst
-                    else "—",
-                    *map(
-                        str, (point.confusion.tp, point.confusion.fn, point.confusion.fp, point.confusion.tn)
-                    ),
-                )
-                for point in result.operating_points
-            ],
-        ),
+        _points_table(result),
     ]
-    first = result.operating_points[0]
     if result.attack_types:
-        rows = [
-            (name, str(kind.n), area(kind.auc), rate(first.apcer_by_attack_type[name]))
-            for name, kind in result.attack_types.items()
-        ]
-        parts.append(_table(("attack type", "n", "AUC", f"APCER at {threshold(first.threshold)}"), rows))
-    for column, values in result.slices.items():
-        rows = [
-            (
-                value + (" (small)" if part.small else ""),
-                f"{part.counts.bona_fide} + {part.counts.attack}",
-                area(part.auc),
-                rate(part.operating_points[0].bpcer),
-                rate(part.operating_points[0].apcer),
-            )
-            for value, part in values.items()
-        ]
-        parts.append(_table((column, "n", "AUC", "BPCER", "APCER"), rows))
+        parts.append(_types_table(result))
+    parts.extend(_slice_table(column, values) for column, values in result.slices.items())
+    parts.append("")
     parts.extend(f"note: {warning}" for warning in result.warnings)
-    return "\n".join(parts)
+    return "\n".join(parts).rstrip("\n")
+
+
+def _points_table(result: Evaluation) -> str:
+    header = ("threshold", "source", "BPCER", "APCER, pooled", "APCER, worst type", "TP", "FN", "FP", "TN")
+    return _table(header, [_point_row(point) for point in result.operating_points])
+
+
+def _point_row(point: OperatingPoint) -> tuple[str, ...]:
+    worst, cells = point.apcer_worst, point.confusion
+    return (
+        threshold(point.threshold),
+        point.source,
+        rate(point.bpcer),
+        rate(point.apcer),
+        f"{rate(worst.estimate)} {worst.attack_type}" if worst else "—",
+        *map(str, (cells.tp, cells.fn, cells.fp, cells.tn)),
+    )
+
+
+def _types_table(result: Evaluation) -> str:
+    first = result.operating_points[0]
+    rows = [
+        (name, str(kind.n), area(kind.auc), rate(first.apcer_by_attack_type[name]))
+        for name, kind in result.attack_types.items()
+    ]
+    return _table(("attack type", "n", "AUC", f"APCER at {threshold(first.threshold)}"), rows)
+
+
+def _slice_table(column: str, values: Mapping[str, SliceResult]) -> str:
+    rows = [
+        (
+            value + (" (small)" if part.small else ""),
+            f"{part.counts.bona_fide} + {part.counts.attack}",
+            area(part.auc),
+            rate(part.operating_points[0].bpcer),
+            rate(part.operating_points[0].apcer),
+        )
+        for value, part in values.items()
+    ]
+    return _table((column, "n", "AUC", "BPCER", "APCER"), rows)
 
 
 def recommendations_text(result: Recommendations) -> str:

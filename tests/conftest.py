@@ -8,6 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# examples are bounded in number and not in time: machines are noisy, and the seed is printed when one fails
+settings.register_profile("suite", deadline=None, max_examples=60)
+settings.load_profile("suite")
 
 MakePng = Callable[..., bytes]
 

@@ -1,0 +1,47 @@
+# make demo   the main job: set-up, then pictures, run, evaluation, report; ends by naming the report
+# make test   set-up and the tests
+# Both need Python 3.11 or newer, pip and make, and nothing else.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check simulate bench notebooks clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.installed-demo
+	$(BIN)/finauth-eval demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto --ignore=tests/simulations
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+simulate: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/simulations -n auto --timeout=1200
+
+bench: $(VENV)/.installed-dev
+	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+notebooks: $(VENV)/.installed-dev demo
+	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks -p no:cacheprovider
+
+clean:
+	rm -rf $(VENV) build dist .finauth-cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed-demo: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,notebook,dev]'
+	touch $@ $(VENV)/.installed-demo
