@@ -120,7 +120,9 @@ def crop_face(
         rng: Chance.
         scales: Least and greatest side, as multiples of the face's height.
     """
-    side = float(rng.uniform(*scales)) * portrait.face.height
+    # a face may fill its picture; some room is left, or every crop of it would be the whole picture
+    room = float(rng.uniform(0.86, 0.98)) * min(portrait.picture.shape[:2])
+    side = min(float(rng.uniform(*scales)) * portrait.face.height, room)
     centre = portrait.face.centre + rng.uniform(-0.08, 0.08, 2) * side
     crop = crop_around(portrait, centre, side)
     return _mirrored(crop) if rng.random() < 0.5 else crop
