@@ -92,10 +92,11 @@ def _spread(
     """Sample variance of the placements of one class; ``nan`` for a single sample."""
     if size < 2:
         return math.nan
-    apart = placements / scale
+    own = np.flatnonzero(weight)
+    apart = placements[own] / scale
     apart -= mean
     apart *= apart
-    return float(np.dot(apart, weight)) / (size - 1)
+    return float(np.dot(apart, weight[own].astype(np.float64))) / (size - 1)
 
 
 def _limits_without_variance(value: float, pairs: int, tail: float) -> tuple[float, float]:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-import numpy as np
 from scipy.special import bdtr, betaincinv
 
 from finauth_eval.metrics.intervals import valid_confidence
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-__all__ = ["allowed_errors", "minimum_n", "order_statistic", "rank_interval"]
+__all__ = ["allowed_errors", "minimum_n", "rank_interval"]
 
 
 def minimum_n(target: float, *, confidence: float = 0.95, errors: int = 0) -> int:
@@ -79,21 +74,6 @@ def allowed_errors(n: int, target: float, *, confidence: float = 0.95) -> int | 
         else:
             broken = middle
     return held
-
-
-def order_statistic(scores: NDArray[np.float64], counts: NDArray[np.int64], rank: int) -> float:
-    """The ``rank``-th smallest sample (from 1) of counted scores.
-
-    Args:
-        scores: Distinct scores, ascending, shape (k,).
-        counts: How often each was seen, shape (k,).
-        rank: In [1, ``counts.sum()``].
-
-    Example:
-        >>> order_statistic(np.array([0.1, 0.2, 0.3]), np.array([2, 0, 1]), 3)
-        0.3
-    """
-    return float(scores[np.searchsorted(np.cumsum(counts), rank)])
 
 
 def rank_interval(rank: int, n: int, *, confidence: float = 0.95) -> tuple[int, int]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from finauth_eval.metrics.order_statistics import allowed_errors, minimum_n, order_statistic, rank_interval
+from finauth_eval.metrics.order_statistics import allowed_errors, minimum_n, rank_interval
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,6 @@ def test_the_least_n_for_some_errors_is_the_first_that_allows_them(errors):
     n = minimum_n(0.05, errors=errors)
     assert allowed_errors(n, 0.05) == errors
     assert (allowed_errors(n - 1, 0.05) or -1) < errors
-
-
-def test_a_rank_is_found_through_the_counts():
-    scores, counts = np.array([0.1, 0.2, 0.4, 0.8]), np.array([3, 0, 1, 2])
-    expanded = np.repeat(scores, counts)
-    assert [order_statistic(scores, counts, rank) for rank in range(1, 7)] == expanded.tolist()
 
 
 def test_the_rank_interval_equals_a_resampling_bootstrap():
