@@ -172,9 +172,10 @@ def confusion_tables(
             words = policy_words(item.policy)
             points.append((item.in_sample, words[:1].lower() + words[1:], _OWN_SAMPLES))
             seen.add(item.threshold)
+    lettered = [(letter_of(point.threshold, marks), point, words, note) for point, words, note in points]
+    lettered.sort(key=lambda entry: entry[0] or "~")  # what has no letter comes last
     return tuple(
-        _matrix(point, words, note, letter_of(point.threshold, marks))
-        for point, words, note in points[:_MOST_MATRICES]
+        _matrix(point, words, note, letter) for letter, point, words, note in lettered[:_MOST_MATRICES]
     )
 
 
