@@ -712,15 +712,17 @@ def _min_cost(policy: MinCost, sample: _Sample) -> Recommendation:
             f" {_percent(at_top.bpcer.value)} of bona fide samples are blocked",
         )
     threshold = _middle(best.low, best.high, sample.grid)
-    before = sample.point(sample.current, policy)
-    current = miss * before.apcer.value + alarm * before.bpcer.value
+    chosen, current = (
+        miss * point.apcer.value + alarm * point.bpcer.value
+        for point in (sample.point(threshold, policy), sample.point(sample.current, policy))
+    )
     floor = min(miss, alarm)
     cost = ExpectedCost(
-        per_decision=best.cost,
-        normalised=best.cost / floor if floor else math.nan,
+        per_decision=chosen,
+        normalised=chosen / floor if floor else math.nan,
         current_threshold=sample.current,
         current_per_decision=current,
-        saved_per_10000=10_000 * (current - best.cost),
+        saved_per_10000=10_000 * (current - chosen),
     )
     answer = _feasible(
         policy,
