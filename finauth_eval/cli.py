@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -55,12 +53,7 @@ def main() -> None:
     """Entry point of the ``finauth-eval`` command."""
     # a scheduler's SIGTERM is a wish to stop like Ctrl-C: what is in flight is waited for
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        app()
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader, such as ``head``, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    app()
 
 
 Json = Annotated[

@@ -269,7 +269,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
         return "error"
 
     try:
-        content = file.read_bytes().rstrip(b"\r\n")
+        content = file.read_bytes().rstrip(b"\r\n") + b"\n"
         first = content.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
         separator = max(",;\t", key=first.count)  # the comma where none occurs
         header = next(csv.reader([first], delimiter=separator), [])

@@ -1,14 +1,20 @@
-"""What every part of the suite shares: tiny real media files, made by hand."""
+"""What every part of the suite shares: tiny real media files made by hand, and a real local server."""
 
 from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from finauth_eval.sandbox.faults import parse_faults
+from finauth_eval.sandbox.server import RunningSandbox, started_sandbox
+from finauth_eval.sandbox.settings import SandboxSettings
 
 # examples are bounded in number and not in time: machines are noisy, and the seed is printed when one fails
 settings.register_profile("suite", deadline=None, max_examples=60)
@@ -63,3 +69,15 @@ def picture_folder(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return build
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Callable[..., RunningSandbox]]:
+    """Starts servers whose scores come from a hash of the bytes; they end with the test."""
+    with ExitStack() as stack:
+
+        def start(fault: str = "", **settings: Any) -> RunningSandbox:
+            chosen = SandboxSettings(scorer="hash", faults=parse_faults(fault), **settings)
+            return stack.enter_context(started_sandbox(chosen))
+
+        yield start

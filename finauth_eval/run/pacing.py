@@ -21,8 +21,9 @@ class ConcurrencyLimit:
     """An unknown limit on calls in flight, found by additive increase and multiplicative decrease.
 
     It starts at 10 (or the ceiling), doubles every round trip until the first refusal and then grows by one a round
-    trip, but only while it is being used. A refusal multiplies it by 0.75 and is remembered: that level is tried
-    again no sooner than ``probe_after_s`` later. Modelled on Netflix's concurrency-limits and TCP's slow start.
+    trip, but only while it is being used. A refusal takes it to 0.9 of what was in flight and is remembered: that
+    level is tried again no sooner than ``probe_after_s`` later. Modelled on Netflix's concurrency-limits and TCP's
+    slow start.
 
     Args:
         ceiling: Never more than this in flight.
@@ -60,7 +61,7 @@ class ConcurrencyLimit:
 
     def succeeded(self, *, in_flight_then: int) -> None:
         """An answer came; ``in_flight_then`` is what ``acquire`` said when it was sent."""
-        if in_flight_then < self.limit:  # the limit was not being used, so nothing was learnt about it
+        if 2 * in_flight_then < self.limit:  # the limit was not being used, so nothing was learnt about it
             return
         self._successes += 1
         if self._successes < (1 if self._slow_start else self.limit):
@@ -84,9 +85,9 @@ class ConcurrencyLimit:
             return
         self._slow_start = False
         self._successes = 0
-        self._refused_level = self.limit
+        self._refused_level = in_flight_then
         self._refused_at = self._monotonic()
-        self.limit = max(1, math.floor(self.limit * 0.75))
+        self.limit = max(1, math.floor(in_flight_then * 0.9))
         self.lowest_limit = min(self.lowest_limit, self.limit)
 
     def _wake(self) -> None:

@@ -6,7 +6,6 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,23 +14,9 @@ import pytest
 from finauth_eval.dataset import load_dataset
 from finauth_eval.run.credentials import Credentials
 from finauth_eval.run.runner import collect_scores
-from finauth_eval.sandbox.faults import parse_faults
-from finauth_eval.sandbox.server import RunningSandbox, started_sandbox
-from finauth_eval.sandbox.settings import SandboxSettings
+from finauth_eval.sandbox.server import RunningSandbox
 
 DEMO = Credentials(api_key="demo-key", api_secret="demo-secret")
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Callable[..., RunningSandbox]]:
-    """Starts servers whose scores come from a hash of the bytes; they end with the test."""
-    with ExitStack() as stack:
-
-        def start(fault: str = "", **settings: Any) -> RunningSandbox:
-            chosen = SandboxSettings(scorer="hash", faults=parse_faults(fault), **settings)
-            return stack.enter_context(started_sandbox(chosen))
-
-        yield start
 
 
 @pytest.fixture
