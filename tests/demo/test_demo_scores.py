@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -96,6 +97,15 @@ def test_the_scores_tell_attacks_from_bona_fide_better_than_chance_but_far_from_
 def test_the_same_bytes_score_the_same(detect: Score, pictures: list[tuple[dict[str, str], bytes]]) -> None:
     content = pictures[0][1]
     assert score(detect, content) == score(detect, content)
+
+
+def test_threads_do_not_disturb_one_another(
+    detect: Score, pictures: list[tuple[dict[str, str], bytes]], scores: list[float]
+) -> None:
+    contents = [content for _, content in pictures[:8]]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda content: score(detect, content), contents))
+    assert together == scores[:8]
 
 
 def test_the_name_of_a_file_plays_no_part(
