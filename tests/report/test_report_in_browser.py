@@ -162,6 +162,7 @@ def test_letters_and_names_in_charts_do_not_collide(opened: Callable[..., Any], 
           const bounds = chart.getBoundingClientRect();
           const found = boxes.filter(([, a]) => a.left < bounds.left - 1 || a.right > bounds.right + 1
             || a.top < bounds.top - 1 || a.bottom > bounds.bottom + 1).map(([name]) => [name, "is cut off"]);
+          if (!bounds.width) found.push(["a chart", "is not shown"]);
           boxes.forEach(([name, a], i) => boxes.slice(i + 1).forEach(([other, b]) => {
             const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
             const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
