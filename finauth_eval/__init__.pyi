@@ -8,6 +8,13 @@ from .errors import FinauthEvalError as FinauthEvalError
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
 from .metrics.estimate import Estimate as Estimate
+from .plots import ConfusionDisplay as ConfusionDisplay
+from .plots import DetDisplay as DetDisplay
+from .plots import PrecisionRecallDisplay as PrecisionRecallDisplay
+from .plots import ReliabilityDisplay as ReliabilityDisplay
+from .plots import RocDisplay as RocDisplay
+from .plots import ScoreDistributionDisplay as ScoreDistributionDisplay
+from .plots import ThresholdDisplay as ThresholdDisplay
 from .recommendation import EqualError as EqualError
 from .recommendation import MaxApcer as MaxApcer
 from .recommendation import MaxBpcer as MaxBpcer
