@@ -22,7 +22,7 @@ def hash_score(media: bytes, data_type: int) -> Scored | Refused:
 
     Example:
         >>> round(hash_score(b"abc", 0).score, 4)
-        0.7282
+        0.7284
         >>> hash_score(b"NOFACE", 0).error
         'NO_FACE_FOUND'
     """
