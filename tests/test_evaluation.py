@@ -182,10 +182,16 @@ def test_slices_equal_evaluating_their_rows_alone(column, values):
 
 def test_a_small_slice_is_flagged():
     data = frame()
-    data["rare"] = np.where(data.index < 20, "yes", "no")
-    parts = evaluate(table(data), by=["rare"], bootstrap=0).slices["rare"]
-    assert (parts["yes"].small, parts["no"].small) == (True, False)
-    assert parts["yes"].to_dict()["small"] is True
+    bona_fide = data["label"] == "bona_fide"
+    # 29 bona fide samples beside many attacks are too few; 30 are not
+    data["site"] = np.where(
+        ~bona_fide, np.where(data.index % 2, "a", "b"), np.where(bona_fide.cumsum() <= 29, "a", "b")
+    )
+    data = data[~bona_fide | (bona_fide.cumsum() <= 59)]
+    parts = evaluate(table(data), by=["site"], bootstrap=0).slices["site"]
+    assert (parts["a"].counts.bona_fide, parts["b"].counts.bona_fide) == (29, 30)
+    assert (parts["a"].small, parts["b"].small) == (True, False)
+    assert parts["a"].to_dict()["small"] is True
 
 
 def test_an_unknown_column_is_refused_with_those_there_are():
@@ -222,11 +228,11 @@ def test_the_audit_counts_decisions_against_their_own_thresholds():
         "label": ["real"] * 6,
         "score": [0.4, 0.5, 0.5, 0.6, 0.9, None],
         "threshold": [0.5, 0.5, 0.5, 0.5, None, 0.5],
-        "result": [True, True, False, False, True, True],
+        "result": [True, True, True, False, True, True],
     })  # fmt: skip
     audit = evaluate(table(data)).decision_audit
-    # >=: rows 1, 3, 4 differ; >: rows 1, 2, 4 differ; the last two lack a threshold or a score
-    assert (audit.ge_mismatches, audit.gt_mismatches, audit.at_threshold, audit.audited) == (3, 3, 2, 4)
+    # >=: rows 1 and 4 differ; >: rows 1 to 4 differ; the last two lack a threshold or a score
+    assert (audit.ge_mismatches, audit.gt_mismatches, audit.at_threshold, audit.audited) == (2, 4, 2, 4)
 
 
 def test_no_response_counted_both_ways_bounds_the_rates():

@@ -154,6 +154,13 @@ def test_the_least_cost_is_in_the_middle_of_the_widest_interval_on_the_grid():
     assert answer.guarantee is None
 
 
+def test_of_two_optimal_intervals_the_wider_one_is_taken():
+    # (0.1, 0.2] has one false alarm of two, (0.3, 0.8] misses one attack of two: the same cost
+    scores = table([0.1, 0.3], {"mask": [0.2, 0.8]})
+    answer = recommend(scores, [MinCost(miss=1, alarm=1, prior=0.5)])["min_cost"]
+    assert answer.threshold_interval == (0.3, 0.8)
+
+
 def test_the_value_of_a_cost_threshold_is_against_the_runs_own():
     scores = table([0.1, 0.2, 0.6, 0.3], {"mask": [0.7, 0.8]}, threshold=0.55)
     cost = recommend(scores, [MinCost(miss=10, alarm=1, prior=0.1)])["min_cost"].cost

@@ -112,8 +112,8 @@ def allowed_misses(n: int, limit: float) -> int:
         >>> allowed_misses(60, 0.05), allowed_misses(59, 0.05)
         (3, 2)
     """
-    guess = int(n * limit)
-    return guess + 1 if guess < n and (guess + 1) / n <= limit else guess
+    guess = int(n * limit)  # may be one off either way
+    return next(misses for misses in (guess + 1, guess, guess - 1) if misses <= n and misses / n <= limit)
 
 
 def highest_row(attack: NDArray[np.int64], limit: float) -> int:
