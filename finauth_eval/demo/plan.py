@@ -19,7 +19,7 @@ DEMO_PICTURES: Mapping[str, int] = {
     "replay": 2,
     "ai_generated": 12,
 }
-EVALUATED: tuple[Part, Part] = ("calibration", "test")
+EVALUATED: Part = "demo"
 FORGED_CLIPS = ("face_swap", "self_blend", "lowres_decode", "replay")
 
 
@@ -51,7 +51,7 @@ class Item:
 
 def plan_pictures() -> list[Item]:
     """Return the demo's pictures: 75 bona fide, 225 attacks of five types, and 3 rooms."""
-    return [*plan_people(*EVALUATED, counts=DEMO_PICTURES), *plan_rooms()]
+    return [*plan_people(EVALUATED, counts=DEMO_PICTURES), *plan_rooms()]
 
 
 def plan_people(*parts: Part, counts: Mapping[str, int]) -> Iterator[Item]:
@@ -77,10 +77,10 @@ def plan_rooms() -> Iterator[Item]:
 
 def plan_clips() -> list[Item]:
     """Return the demo's 30 clips: a genuine one of each real person, 14 forged ones, and one of a room."""
-    real = people_of(*EVALUATED, is_real=True)
-    generated = people_of(*EVALUATED, is_real=False)
+    real = people_of(EVALUATED, is_real=True)
+    generated = people_of(EVALUATED, is_real=False)
     genuine = [_item(person, "bona_fide", 0, "video") for person in real]
-    # steps of four over fifteen persons meet each kind in both parts
+    # steps of four over fifteen persons meet nine of them
     forged = [_item(real[step * 4 % len(real)], FORGED_CLIPS[step % 4], step, "video") for step in range(9)]
     made_up = [_item(person, "ai_generated", 0, "video") for person in generated]
     return [*genuine, *forged, *made_up, _item(ROOMS[3], "bona_fide", 0, "video")]

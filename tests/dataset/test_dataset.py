@@ -198,6 +198,14 @@ def test_duplicate_ids_are_refused(tmp_path, make_png):
         load_dataset(write_csv(tmp_path, rows))
 
 
+@pytest.mark.parametrize(("file", "name"), [("manifest.csv", "q3"), ("faces.csv", "faces")])
+def test_a_dataset_is_named_after_its_manifest_unless_that_says_nothing(tmp_path, make_png, file, name):
+    folder = tmp_path / "q3"
+    folder.mkdir()
+    (folder / "0.png").write_bytes(make_png())
+    assert load_dataset(write_csv(folder, [{"path": "0.png", "label": "0"}], file)).name == name
+
+
 def test_a_wrong_checksum_in_the_manifest_is_refused(tmp_path, make_png):
     (tmp_path / "0.png").write_bytes(make_png())
     with pytest.raises(DatasetError, match="the manifest says 00ff"):

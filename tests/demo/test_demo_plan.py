@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 
 from finauth_eval.demo.people import PEOPLE, ROOMS, people_of
 from finauth_eval.demo.plan import Item, plan_clips, plan_pictures
@@ -36,14 +36,10 @@ def test_training_persons_are_not_in_the_demo_in_any_role() -> None:
     assert len(seen) == 15 + 5 + 4
 
 
-def test_every_subject_and_every_donor_stays_in_one_split() -> None:
-    splits = defaultdict(set)
+def test_every_subject_and_every_donor_is_a_person_of_the_demo() -> None:
     for item in items():
-        splits[item.subject.id].add(item.subject.part)
-        if item.donor:
-            splits[item.donor.id].add(item.subject.part)
-    assert {len(parts) for parts in splits.values()} == {1}
-    assert {part for parts in splits.values() for part in parts} == {"calibration", "test"}
+        assert item.subject.part == "demo"
+        assert item.donor is None or item.donor.part == "demo"
 
 
 def test_donors_are_generated_persons_and_only_swaps_have_one() -> None:
@@ -73,11 +69,11 @@ def test_the_counts_are_those_that_guarantees_need() -> None:
     assert sum(item.subject in ROOMS for item in plan_clips()) == 1
 
 
-def test_every_kind_of_attack_is_there_in_both_splits_and_both_media() -> None:
+def test_every_kind_of_attack_is_there_in_both_media_and_every_donor_is_used() -> None:
     kinds = {"bona_fide", "face_swap", "self_blend", "lowres_decode", "replay", "ai_generated"}
-    for part in ("calibration", "test"):
-        assert {item.kind for item in plan_pictures() if item.subject.part == part} == kinds
-        assert {item.kind for item in plan_clips() if item.subject.part == part} == kinds
+    assert {item.kind for item in plan_pictures()} == kinds
+    assert {item.kind for item in plan_clips()} == kinds
+    assert {item.donor.id for item in items() if item.donor} == {"P006", "P007", "P008", "P009", "P010"}
 
 
 def test_names_are_unique_and_stay_inside_the_directory() -> None:
@@ -86,6 +82,6 @@ def test_names_are_unique_and_stay_inside_the_directory() -> None:
     assert all(path.split("/")[0] in {"images", "clips"} and ".." not in path for path in paths)
 
 
-def test_both_splits_have_people_from_several_packages() -> None:
-    for part in ("training", "calibration", "test"):
+def test_both_parts_have_people_from_several_packages() -> None:
+    for part in ("training", "demo"):
         assert len({person.package for person in people_of(part, is_real=True)}) >= 4
