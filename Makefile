@@ -13,7 +13,7 @@ demo: $(VENV)/.installed-demo
 	$(BIN)/finauth-eval demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --ignore=tests/simulations
+	$(BIN)/python -m pytest -n auto --dist loadfile --ignore=tests/simulations
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
