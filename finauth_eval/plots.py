@@ -223,7 +223,7 @@ class DetDisplay(Display):
 
 @dataclass(kw_only=True)
 class ScoreDistributionDisplay(Display):
-    """How the scores of each class are distributed, as the share of the class in each of 40 bins."""
+    """How the scores of each class are distributed, as the share of the class in each of 20 bins."""
 
     counts: ScoreCounts
     points: Sequence[OperatingPoint] = ()
@@ -242,8 +242,8 @@ class ScoreDistributionDisplay(Display):
     def _edges(self) -> Any:
         low, high = float(self.counts.scores[0]), float(self.counts.scores[-1])
         if low >= 0 and high <= 1:
-            return np.arange(41) / 40
-        return np.linspace(low, high, 41) if low < high else np.linspace(low - 0.5, high + 0.5, 41)
+            return np.arange(21) / 20
+        return np.linspace(low, high, 21) if low < high else np.linspace(low - 0.5, high + 0.5, 21)
 
     def _draw(self, ax: Axes) -> None:
         drawn = self.frame()

@@ -142,7 +142,7 @@ def test_one_class_cannot_be_compared(display: type[plots.Display]) -> None:
     only = evaluate(ScoreTable.from_frame(frame))
     with pytest.raises(ValueError, match="no attack has a score"):
         display.from_evaluation(only)
-    assert len(plots.ScoreDistributionDisplay.from_evaluation(only).frame()) == 40
+    assert len(plots.ScoreDistributionDisplay.from_evaluation(only).frame()) == 20
 
 
 def test_reliability_needs_its_bins(evaluation: Evaluation, truth: Any) -> None:
