@@ -264,9 +264,16 @@ def test_warnings_say_plainly_what_is_odd():
         "fewer than 30 scored samples, about which little can be said: print (4)",
         "have 2 decimals",
         "the threshold 0.5 exactly",
-        "400 scored samples come from 20 values of 'subject'",
+        "400 scored samples come from 20 subjects;",
     ):
         assert words in text
+
+
+def test_a_cluster_column_other_than_the_subject_is_called_by_its_name():
+    data = frame(40)
+    data["camera"] = [f"c{i % 5}" for i in range(len(data))]
+    text = "\n".join(evaluate(table(data), cluster="camera", bootstrap=0).warnings)
+    assert "40 scored samples come from 5 values of 'camera';" in text
 
 
 def test_the_same_table_and_seed_give_the_same_result():

@@ -132,6 +132,28 @@ def test_a_type_with_too_few_samples_is_named_and_left_out_only_on_request():
     assert asked.needs["print"].has == 3
 
 
+def test_several_types_with_too_few_samples_are_named_in_one_sentence():
+    scores = table([0.1] * 10, {"mask": np.linspace(0.5, 0.9, 100), "print": [0.05] * 3, "swap": [0.6] * 40})
+    refused = recommend(scores, [MaxApcer(0.05)])["max_apcer"]
+    assert refused.reason == "needs 59 attacks of each type; print has 3, swap has 40"
+
+
+@pytest.mark.parametrize(
+    ("column", "apart"), [("subject", "different subjects"), ("camera", "different values of 'camera'")]
+)
+def test_types_with_too_few_clusters_say_what_must_differ(column, apart):
+    attacks = {"print": [0.6] * 60, "swap": [0.7] * 80, "mask": [0.8] * 59}
+    # 12 prints and 20 swaps of different clusters; every mask is of another one, and suffices
+    of = [*range(12)] * 5 + [*range(20)] * 4 + [*range(59)]
+    scores = table([], attacks, **{column: [f"c{i}" for i in of]})
+    refused = recommend(scores, [MaxApcer(0.05)], cluster=column)["max_apcer"]
+    assert refused.reason == f"needs 59 attacks of each type of {apart}; print has 12, swap has 20"
+    del attacks["print"]
+    alone = table([], attacks, **{column: [f"c{i}" for i in of[60:]]})
+    one = recommend(alone, [MaxApcer(0.05)], cluster=column)["max_apcer"]
+    assert one.reason == f"needs 59 attacks of type swap of {apart}, has 20"
+
+
 def test_without_types_the_apcer_promise_is_for_all_attacks_together():
     scores = table([0.1], {None: [0.5] * 59})
     answer = recommend(scores, [MaxApcer(0.05)])["max_apcer"]
@@ -224,11 +246,13 @@ def test_with_subjects_the_promise_counts_subjects():
     feasible, infeasible = found
     assert (feasible.guarantee.n, feasible.guarantee.m) == (15, 0)
     assert feasible.guarantee.method == "order-statistic-one-per-cluster"
-    assert "15 values of 'subject'" in feasible.guarantee.statement
+    assert feasible.guarantee.statement.endswith(
+        "these 15 subjects, one sample of each drawn at random, and subjects are independent."
+    )
     assert feasible.threshold_interval[0] <= feasible.threshold_interval[1]
     assert "(naive)" in feasible.notes[0]
     assert infeasible.needs["bona_fide"].to_dict() == {"required": 299, "has": 15}
-    assert infeasible.reason == "needs 299 bona fide samples of different values of 'subject', has 15"
+    assert infeasible.reason == "needs 299 bona fide samples of different subjects, has 15"
     off = recommend(scores, [MaxBpcer(0.01)], cluster="none")["max_bpcer"]
     assert (off.feasible, off.guarantee.n) == (True, 300)
     assert "samples are independent" in off.guarantee.statement

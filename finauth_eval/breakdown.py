@@ -1,0 +1,172 @@
+"""The same numbers for a part of the samples: for each attack type, and for each value of a column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from finauth_eval.metrics.delong import auc
+from finauth_eval.metrics.equal_error import EqualErrorRate, equal_error_rate
+from finauth_eval.metrics.rates import OperatingPoint, operating_points
+from finauth_eval.samples import require_column
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from finauth_eval.metrics.counts import ScoreCounts
+    from finauth_eval.metrics.estimate import Estimate
+    from finauth_eval.samples import ClassCounts, SampleArrays
+    from finauth_eval.scores import ScoreTable
+
+__all__ = ["FEW", "AttackTypeResult", "SliceColumn", "SliceResult", "attack_types", "slices"]
+
+FEW: Final = 30
+"""Fewer scored samples than this say little."""
+MISSING: Final = "(missing)"
+_MOST_SLICES: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AttackTypeResult:
+    """One attack type against all bona fide samples.
+
+    Attributes:
+        attack_type: The type's name.
+        n: Scored attacks of this type.
+        auc: Area under the ROC curve of this type.
+        eer: Equal error rate of this type.
+        counts: The counts behind both.
+    """
+
+    attack_type: str
+    n: int
+    auc: Estimate
+    eer: EqualErrorRate
+    counts: ScoreCounts
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers, without the counts."""
+        return {"n": self.n, "auc": self.auc.to_dict(), "eer": self.eer.to_dict()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceResult:
+    """The samples that share one value of one column.
+
+    Attributes:
+        column: The column's name.
+        value: Its value, as text; ``"(missing)"`` where the column is blank.
+        counts: The samples in the slice.
+        auc: Area under the ROC curve inside the slice.
+        operating_points: The evaluation's operating points, inside the slice.
+        small: Whether a class has fewer than 30 scored samples here, so that nothing firm can be said.
+    """
+
+    column: str
+    value: str
+    counts: ClassCounts
+    auc: Estimate
+    operating_points: tuple[OperatingPoint, ...]
+    small: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The slice as in the JSON contract, with its ``small`` flag."""
+        return {
+            "counts": self.counts.to_dict(),
+            "auc": self.auc.to_dict(),
+            "operating_points": [point.to_dict() for point in self.operating_points],
+            "small": self.small,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SliceColumn:
+    """A column to slice by.
+
+    Attributes:
+        name: The column's name.
+        values: Its distinct values as text, ascending; blanks are the last one.
+        codes: Each row's position in ``values``, shape (n,).
+    """
+
+    name: str
+    values: tuple[str, ...]
+    codes: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, scores: ScoreTable, name: str) -> SliceColumn:
+        """From a table.
+
+        Raises:
+            ValueError: There is no such column, or it has too many different values.
+        """
+        require_column(scores, name)
+        codes, found = pd.factorize(scores.frame[name])
+        texts = [str(value) for value in found]
+        if len(texts) > _MOST_SLICES:
+            raise ValueError(
+                f"column {name!r} has {len(texts)} different values; a slice of each would say nothing (at most"
+                f" {_MOST_SLICES}); name a column with fewer values"
+            )
+        values = sorted({*texts})
+        position = {text: i for i, text in enumerate(values)}
+        lookup = np.array([*(position[text] for text in texts), len(values)])  # the last one is for code -1
+        blank = [MISSING] if (codes < 0).any() else []
+        return cls(name=name, values=(*values, *blank), codes=lookup[codes])
+
+
+def attack_types(counts: ScoreCounts, *, confidence: float) -> dict[str, AttackTypeResult]:
+    """Each attack type against all bona fide samples, by name.
+
+    Args:
+        counts: The counts of all samples.
+        confidence: Nominal coverage of the intervals, in (0, 1).
+    """
+    return {name: _attack_type(name, counts.select(name), confidence) for name in counts.by_attack_type}
+
+
+def _attack_type(name: str, own: ScoreCounts, confidence: float) -> AttackTypeResult:
+    return AttackTypeResult(
+        attack_type=name,
+        n=own.n_attack,
+        auc=auc(own, confidence=confidence),
+        eer=equal_error_rate(own),
+        counts=own,
+    )
+
+
+def slices(
+    column: SliceColumn,
+    rows: SampleArrays,
+    thresholds: Sequence[tuple[float, str]],
+    *,
+    confidence: float,
+) -> dict[str, SliceResult]:
+    """The samples of each value of a column by themselves, in the order of the values.
+
+    Args:
+        column: The column, a code a row.
+        rows: All samples of the table that the column is from.
+        thresholds: The operating points, each with where it is from.
+        confidence: Nominal coverage of the intervals, in (0, 1).
+    """
+    order = np.argsort(column.codes, kind="stable")
+    ends = np.searchsorted(column.codes[order], np.arange(len(column.values) + 1))
+    found = {}
+    for i, value in enumerate(column.values):
+        part = rows.take(order[ends[i] : ends[i + 1]])
+        counts, sizes = part.counts(), part.class_counts()
+        found[value] = SliceResult(
+            column=column.name,
+            value=value,
+            counts=sizes,
+            auc=auc(counts, confidence=confidence),
+            operating_points=operating_points(counts, thresholds, confidence=confidence),
+            small=min(sizes.bona_fide, sizes.attack) < FEW,
+        )
+    return found

@@ -1,0 +1,108 @@
+"""What choosing a threshold ends in: a choice with its grounds, or what is missing for one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from finauth_eval.metrics.estimate import finite_or_none
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Choice", "ExpectedCost", "Guarantee", "Infeasible", "Need"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarantee:
+    """What is promised about future samples, and on what ground.
+
+    Attributes:
+        statement: The promise in plain words.
+        confidence: Its probability.
+        method: Name of the method.
+        m: Errors that the rule allows in the sample behind it.
+        n: Independent samples behind it (subjects where the scores are clustered).
+    """
+
+    statement: str
+    confidence: float
+    method: str
+    m: int
+    n: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """How many samples a goal needs and how many there are."""
+
+    required: int
+    has: int
+
+    def to_dict(self) -> dict[str, int]:
+        """Both numbers."""
+        return {"required": self.required, "has": self.has}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedCost:
+    """What a threshold costs in the deployment, on the samples that it was chosen on.
+
+    Attributes:
+        per_decision: Expected cost of one decision, in the policy's unit.
+        normalised: The same divided by the cost of the better of flagging all and flagging none; below 1 the detector
+            is worth having; ``nan`` when one of these costs nothing.
+        current_threshold: The threshold in force: the run's own, or 0.5.
+        current_per_decision: Expected cost of one decision there.
+        saved_per_10000: What 10,000 decisions cost less than at the threshold in force.
+    """
+
+    per_decision: float
+    normalised: float
+    current_threshold: float
+    current_per_decision: float
+    saved_per_10000: float
+
+    def to_dict(self) -> dict[str, float | None]:
+        """The numbers, undefined ones as ``None``."""
+        return {own.name: finite_or_none(getattr(self, own.name)) for own in fields(self)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """A threshold for a policy.
+
+    Attributes:
+        threshold: Decide attack when the score is at least this.
+        interval: How far the threshold may move with the sample; ``nan`` where unknown.
+        reason: Why this threshold.
+        guarantee: What is promised, or ``None``.
+        needs: What has too few samples and was left out of the promise.
+        notes: Further facts for the reader, in plain sentences.
+        cost: The expected cost, for policies that have one.
+    """
+
+    threshold: float
+    interval: tuple[float, float]
+    reason: str
+    guarantee: Guarantee | None = None
+    needs: Mapping[str, Need] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    cost: ExpectedCost | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Infeasible:
+    """Why there is no threshold for a policy.
+
+    Attributes:
+        reason: The reason in plain words.
+        needs: What has too few samples, with what it needs and has; empty when samples are not what is missing.
+    """
+
+    reason: str
+    needs: Mapping[str, Need] = field(default_factory=dict)

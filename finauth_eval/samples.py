@@ -1,0 +1,206 @@
+"""The samples of a score table as arrays: their classes, attack types and clusters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from finauth_eval.metrics.counts import ScoreCounts
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from finauth_eval.scores import ScoreTable
+
+__all__ = [
+    "UNSPECIFIED",
+    "ClassCounts",
+    "ClusteredSamples",
+    "SampleArrays",
+    "cluster_column",
+    "clusters_in_words",
+    "count_scores",
+    "require_column",
+]
+
+UNSPECIFIED: Final = "unspecified"
+"""The type of attacks without one, where others have one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassCounts:
+    """How many samples have a score, and how many have none, per class."""
+
+    bona_fide: int
+    attack: int
+    no_response_bona_fide: int
+    no_response_attack: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """``counts`` of the JSON contract."""
+        return {
+            "bona_fide": self.bona_fide,
+            "attack": self.attack,
+            "no_response": {"bona_fide": self.no_response_bona_fide, "attack": self.no_response_attack},
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleArrays:
+    """The columns of a score table that numbers are made of, as arrays; a row a sample.
+
+    Attributes:
+        scores: Shape (n,); ``nan`` where there is no score.
+        is_attack: Shape (n,).
+        type_codes: Position of each attack's type in ``types``, -1 for none, shape (n,).
+        types: Names of the attack types.
+        not_sent: Whether the sample was never sent, shape (n,).
+    """
+
+    scores: NDArray[np.float64]
+    is_attack: NDArray[np.bool_]
+    type_codes: NDArray[np.integer[Any]]
+    types: tuple[str, ...]
+    not_sent: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, table: ScoreTable) -> SampleArrays:
+        """From a table; attacks without a type become ``"unspecified"`` where others have one."""
+        kinds = table.frame["attack_type"].cat
+        codes, types = kinds.codes.to_numpy(), tuple(str(name) for name in kinds.categories)
+        attack = table.is_attack
+        untyped = attack & (codes < 0)
+        if types and untyped.any():  # else the worst type's rate would leave them out
+            types = types if UNSPECIFIED in types else (*types, UNSPECIFIED)
+            codes = np.where(untyped, types.index(UNSPECIFIED), codes)
+        return cls(
+            scores=table.scores,
+            is_attack=attack,
+            type_codes=codes,
+            types=types,
+            not_sent=np.asarray(table.frame["outcome"] == "not_sent"),
+        )
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> SampleArrays:
+        """These rows only, given by position or by mask."""
+        return replace(
+            self,
+            scores=self.scores[rows],
+            is_attack=self.is_attack[rows],
+            type_codes=self.type_codes[rows],
+            not_sent=self.not_sent[rows],
+        )
+
+    def counts(self) -> ScoreCounts:
+        """The counts of every row with a score."""
+        scored = ~np.isnan(self.scores)
+        own = self if scored.all() else self.take(scored)
+        return ScoreCounts.from_codes(own.scores, own.is_attack, type_codes=own.type_codes, types=own.types)
+
+    def class_counts(self) -> ClassCounts:
+        """How many rows of each class have a score, and how many have none."""
+        scored = ~np.isnan(self.scores)
+        silent = ~scored & ~self.not_sent
+        n_attack, n_silent_attack = (int((part & self.is_attack).sum()) for part in (scored, silent))
+        return ClassCounts(
+            bona_fide=int(scored.sum()) - n_attack,
+            attack=n_attack,
+            no_response_bona_fide=int(silent.sum()) - n_silent_attack,
+            no_response_attack=n_silent_attack,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ClusteredSamples:
+    """The scored samples, and which of them belong together.
+
+    Attributes:
+        arrays: The samples, every one with a score.
+        clusters: Each sample's cluster, shape (n,); ``None`` where samples are taken as independent.
+        cluster: The column that the clusters are from, or ``None``.
+    """
+
+    arrays: SampleArrays
+    clusters: NDArray[np.integer[Any]] | None
+    cluster: str | None
+
+    @classmethod
+    def of(cls, scores: ScoreTable, cluster: str | None = None) -> ClusteredSamples:
+        """From a table; ``cluster`` is as in `cluster_column`."""
+        name = cluster_column(scores, cluster)
+        scored = scores.scored
+        clusters = None if name is None else pd.factorize(scores.frame[name][scored])[0]
+        return cls(arrays=SampleArrays.of(scores).take(scored), clusters=clusters, cluster=name)
+
+    def take(self, rows: NDArray[np.bool_]) -> ClusteredSamples:
+        """The samples of this mask only."""
+        clusters = None if self.clusters is None else self.clusters[rows]
+        return replace(self, arrays=self.arrays.take(rows), clusters=clusters)
+
+
+def count_scores(scores: ScoreTable) -> ScoreCounts:
+    """The counts of every scored row; attacks without a type are ``"unspecified"`` where others have one.
+
+    Args:
+        scores: The table.
+
+    Example:
+        >>> import pandas as pd
+        >>> from finauth_eval.scores import ScoreTable
+        >>> frame = pd.DataFrame({"label": ["real", "fake", "fake"], "score": [0.1, 0.9, 0.7],
+        ...                       "attack_type": ["", "swap", ""]})
+        >>> list(count_scores(ScoreTable.from_frame(frame)).by_attack_type)
+        ['swap', 'unspecified']
+    """
+    return SampleArrays.of(scores).counts()
+
+
+def cluster_column(scores: ScoreTable, cluster: str | None = None) -> str | None:
+    """The column that says which samples belong together, or ``None``.
+
+    Args:
+        scores: The table.
+        cluster: A column; ``None`` for ``subject`` where it is filled for every scored sample; ``"none"`` for none.
+
+    Raises:
+        ValueError: There is no such column, or it is blank for a scored sample.
+    """
+    if cluster == "none":
+        return None
+    name = "subject" if cluster is None else cluster
+    require_column(scores, name)
+    blank = int((scores.frame[name].isna().to_numpy() & scores.scored).sum())
+    if not blank:
+        return name
+    if cluster is None:
+        return None
+    raise ValueError(
+        f"column {name!r} is blank for {blank} scored samples, so it cannot say which samples belong together;"
+        " fill it, or use cluster='none'"
+    )
+
+
+def clusters_in_words(column: str) -> str:
+    """What the clusters of a column are called, in the plural.
+
+    Example:
+        >>> clusters_in_words("subject"), clusters_in_words("device")
+        ('subjects', "values of 'device'")
+    """
+    return "subjects" if column == "subject" else f"values of {column!r}"
+
+
+def require_column(scores: ScoreTable, name: str) -> None:
+    """Refuse the name of a column that the table has not, and say which it has.
+
+    Raises:
+        ValueError: There is no such column.
+    """
+    if name not in scores.frame.columns:
+        filled = scores.frame.columns[scores.frame.notna().any().to_numpy()]
+        raise ValueError(
+            f"there is no column {name!r}; the columns with values are {', '.join(map(str, filled))}"
+        )
