@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -20,6 +21,13 @@ ENVIRONMENT = os.environ | {"FINAUTH_API_KEY": "demo-key", "FINAUTH_API_SECRET":
 def command(root: Path, endpoint: str, work: Path, *options: str) -> list[str]:
     return [sys.executable, "-m", "finauth_eval", "run", str(root), "--endpoint", endpoint, "--out", str(work / "run"),
             "--cache", str(work / "cache"), "--json", str(work / "run.json"), *options]  # fmt: skip
+
+
+def start(arguments: list[str], **streams: Any) -> subprocess.Popen[str]:
+    """A run as a terminal starts it: a job in the background, as CI may be one, would ignore Ctrl-C."""
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    streams = streams or {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(arguments, env=ENVIRONMENT, text=True, **heard, **streams)
 
 
 def finish(arguments: list[str]) -> subprocess.CompletedProcess[str]:
@@ -55,12 +63,7 @@ def test_after_kill_9_no_stored_answer_is_sent_again_and_the_table_is_whole(
     seen_before: dict[str, int] = {}
     kept: set[str] = set()
     for target in (40, 100, 150):
-        process = subprocess.Popen(
-            command(root, server.endpoint, tmp_path),
-            env=ENVIRONMENT,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        process = start(command(root, server.endpoint, tmp_path))
         wait_for_scores(server, target)
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -99,10 +102,11 @@ def test_an_interrupted_run_waits_for_what_is_in_flight_and_can_be_resumed(
 ):
     server = sandbox(latency_ms=100)
     root = picture_folder(bona_fide=60, attack=60)
-    process = subprocess.Popen(
+    process = start(
         command(root, server.endpoint, tmp_path, "--max-concurrency", "8"),
-        env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     wait_for_scores(server, 10)
     process.send_signal(how)
     _, said = process.communicate(timeout=30)
@@ -123,10 +127,7 @@ def test_an_interrupted_run_waits_for_what_is_in_flight_and_can_be_resumed(
 def test_a_second_run_on_the_same_cache_exits_6_naming_the_holder(sandbox, picture_folder, tmp_path):
     server = sandbox(latency_ms=2500)
     root = picture_folder(bona_fide=40)
-    first = subprocess.Popen(
-        command(root, server.endpoint, tmp_path, "--max-concurrency", "2"),
-        env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    first = start(command(root, server.endpoint, tmp_path, "--max-concurrency", "2"))
     wait_for(lambda: server.stats()["requests"] > 0)
     second = finish(command(root, server.endpoint, tmp_path))
     assert second.returncode == 6
