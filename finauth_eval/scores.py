@@ -11,10 +11,10 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -22,23 +22,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as pa_csv
 
+from finauth_eval.columns import COLUMNS, ScoreRange, name_columns, read_columns, refuse_twins, where
 from finauth_eval.errors import ScoresError
-from finauth_eval.labels import ACCEPTED, parse_label
 
 __all__ = ["COLUMNS", "Provenance", "ScoreTable", "read_scores"]
-
-ScoreRange = Literal["unit", "any"]
-
-COLUMNS: Final = (
-    "sample_id", "label", "score", "outcome", "reason", "threshold", "result", "attack_type", "subject", "media_type",
-    "split", "sha256", "region", "request_id", "received_at", "time_used_ms", "round_trip_ms", "attempts", "cached",
-)  # fmt: skip
-_TEXT: Final = frozenset({
-    "outcome", "reason", "attack_type", "subject", "media_type", "split", "sha256", "region", "request_id",
-    "received_at",
-})  # fmt: skip
-_BLANK: Final = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>"})
-_OUTCOMES: Final = ("scored", "no_response", "not_sent")
 
 SCORES_FILE: Final = "scores.parquet"
 RUN_FILE: Final = "run.json"
@@ -122,27 +109,15 @@ class ScoreTable:
         """
         if score_range not in ("unit", "any"):
             raise ValueError(f"score_range is {score_range!r}; expected 'unit' or 'any'")
-        renamed = _rename(
+        named = name_columns(
             frame,
             {"label": label_column, "score": score_column, "attack_type": attack_type_column},
             source=source,
         )
-        columns: dict[str, Any] = {"sample_id": _sample_ids(renamed)}
-        columns["label"] = label = _labels(renamed["label"], source=source)
-        columns["score"] = score = _scores(renamed["score"], score_range=score_range, source=source)
-        is_attack = label.codes == 1
-        columns["outcome"] = _outcomes(renamed, np.isnan(score), source=source)
-        columns["attack_type"] = _attack_types(renamed, is_attack)
-        for name in COLUMNS:
-            if name not in columns:
-                columns[name] = _standard_column(renamed, name, source=source)
-        ordered = {name: columns[name] for name in COLUMNS}
-        ordered |= {str(name): renamed[name].array for name in renamed.columns if name not in ordered}
+        columns = read_columns(named, score_range=score_range, source=source)
         # no deep copy of ten million rows: the arrays were made above or belong to the caller and are only read
-        table = pd.DataFrame(ordered, copy=False)
-        return cls(
-            frame=table, provenance=Provenance(source=source, digest=_digest(is_attack, score, ordered))
-        )
+        table = pd.DataFrame(columns, copy=False)
+        return cls(frame=table, provenance=Provenance(source=source, digest=_digest(columns)))
 
     @property
     def is_attack(self) -> NDArray[np.bool_]:
@@ -273,7 +248,7 @@ def _read_csv(file: Path) -> pd.DataFrame:
         first = content.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
         separator = max(",;\t", key=first.count)  # the comma where none occurs
         header = next(csv.reader([first], delimiter=separator), [])
-        _refuse_twins([name.strip() for name in header], file)
+        refuse_twins([name.strip() for name in header], file)
         table = pa_csv.read_csv(
             io.BytesIO(content),
             read_options=pa_csv.ReadOptions(use_threads=False),  # with threads rows have no numbers
@@ -293,180 +268,13 @@ def _read_csv(file: Path) -> pd.DataFrame:
         if odd:
             fields, wanted = odd[0].actual_columns, odd[0].expected_columns
             raise ScoresError(
-                f"{file}: {_where(odd[0].number - 2)}: {fields} fields; the header has {wanted}"
+                f"{file}: {where(odd[0].number - 2)}: {fields} fields; the header has {wanted}"
             ) from error
         if isinstance(error, UnicodeDecodeError) or "invalid UTF8" in str(error):
             raise ScoresError(f"{file}: not UTF-8 text ({error})") from error
         raise ScoresError(f"{file}: not readable as CSV ({error})") from error
     frame: pd.DataFrame = table.to_pandas()
     return frame
-
-
-def _refuse_twins(names: Sequence[str], source: object) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise ScoresError(f"{source}: the column {twice[0]!r} occurs more than once")
-
-
-def _rename(frame: pd.DataFrame, names: dict[str, str], *, source: str) -> pd.DataFrame:
-    found = [str(column).strip() for column in frame.columns]
-    for meaning in ("label", "score"):
-        if names[meaning] not in found:
-            raise ScoresError(
-                f"{source}: there is no column {names[meaning]!r}; the columns are {', '.join(found) or 'none'}"
-                f" (name it with --{meaning}-column)"
-            )
-    if names["attack_type"] != "attack_type" and names["attack_type"] not in found:
-        raise ScoresError(f"{source}: there is no column {names['attack_type']!r} for the attack types")
-    _refuse_twins(found, source)
-    new = {column: column for column in found}
-    for meaning, column in names.items():
-        if column in new and column != meaning:
-            if meaning in new:  # an own column of that name gives way to the one that was asked for
-                new[meaning] = f"{meaning} (not used)"
-            new[column] = meaning
-    return frame.set_axis([new[column] for column in found], axis="columns")
-
-
-def _where(frame_row: int) -> str:
-    """A row as people count it: data rows from 1; in a text file with one header the line is one more."""
-    return f"row {frame_row + 1} (line {frame_row + 2})"
-
-
-def _sample_ids(frame: pd.DataFrame) -> Any:
-    if "sample_id" in frame.columns:
-        return frame["sample_id"].astype(str).array
-    return np.arange(1, len(frame) + 1)
-
-
-def _labels(column: pd.Series[Any], *, source: str) -> pd.Categorical[Any]:
-    codes, words = pd.factorize(column)  # one look at each distinct word, not at each row
-    classes = [parse_label(word) for word in words]
-    bad = next((i for i, word in enumerate(classes) if word is None), None)
-    if bad is not None or (codes < 0).any():
-        row = int(np.argmax(codes < 0)) if bad is None else int(np.argmax(codes == bad))
-        seen = "blank" if bad is None or not str(words[bad]).strip() else repr(str(words[bad]))
-        raise ScoresError(f"{source}: {_where(row)}: label is {seen}; expected one of {ACCEPTED}")
-    lookup = np.array([1 if label == "attack" else 0 for label in classes] or [0], dtype=np.int8)
-    return pd.Categorical.from_codes(lookup[codes], categories=pd.Index(["bona_fide", "attack"]))
-
-
-def _scores(column: pd.Series[Any], *, score_range: ScoreRange, source: str) -> NDArray[np.float64]:
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
-        values = _parsed_scores(column, source=source)
-    with np.errstate(invalid="ignore"):
-        outside = np.isinf(values) if score_range == "any" else (values < 0) | (values > 1)
-    if outside.any():
-        row = int(np.argmax(outside))
-        hint = "a finite number" if score_range == "any" else "a number in [0, 1] (or --score-range any)"
-        raise ScoresError(f"{source}: {_where(row)}: score is {values[row]:g}; expected {hint}")
-    return values
-
-
-def _parsed_scores(column: pd.Series[Any], *, source: str) -> NDArray[np.float64]:
-    text = column.astype("string").str.strip()
-    blank = text.isna() | text.str.lower().isin(_BLANK)
-    values = pd.to_numeric(text.mask(blank), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.isnan(values) & ~blank.to_numpy(dtype=bool)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ScoresError(
-            f"{source}: {_where(row)}: score is {str(column.iloc[row])!r}; expected a number, or blank for no response"
-        )
-    return values
-
-
-def _outcomes(frame: pd.DataFrame, missing: NDArray[np.bool_], *, source: str) -> pd.Categorical[Any]:
-    codes = missing.astype(np.int8)  # scored, or no response
-    if "outcome" in frame.columns:
-        stated = frame["outcome"].astype("string").str.strip().fillna("")
-        unknown = ~stated.isin([*_OUTCOMES, ""]).to_numpy(dtype=bool)
-        if unknown.any():
-            row = int(np.argmax(unknown))
-            raise ScoresError(
-                f"{source}: {_where(row)}: outcome is {stated.iloc[row]!r}; expected one of {', '.join(_OUTCOMES)}"
-            )
-        odd = (stated == "scored").to_numpy(dtype=bool) & missing
-        odd |= stated.isin(["no_response", "not_sent"]).to_numpy(dtype=bool) & ~missing
-        if odd.any():
-            row = int(np.argmax(odd))
-            has = "no score" if missing[row] else "a score"
-            raise ScoresError(
-                f"{source}: {_where(row)}: outcome is {stated.iloc[row]!r} but the row has {has}"
-            )
-        codes[(stated == "not_sent").to_numpy(dtype=bool)] = 2
-    return pd.Categorical.from_codes(codes, categories=pd.Index(_OUTCOMES))
-
-
-def _attack_types(frame: pd.DataFrame, is_attack: NDArray[np.bool_]) -> pd.Categorical[Any]:
-    if "attack_type" not in frame.columns:
-        return _no_text(len(frame))
-    kinds = _text(frame["attack_type"])
-    codes = np.where(is_attack, kinds.codes, -1)  # what a bona fide row says of its attack type is ignored
-    return pd.Categorical.from_codes(codes, categories=kinds.categories).remove_unused_categories()
-
-
-def _standard_column(frame: pd.DataFrame, name: str, *, source: str) -> Any:
-    present = name in frame.columns
-    if name in _TEXT:
-        return _text(frame[name]) if present else _no_text(len(frame))
-    if name in ("result", "cached"):
-        return _booleans(frame[name], name=name, source=source) if present else _none(len(frame), "boolean")
-    if name == "threshold":
-        return (
-            _scores(frame[name], score_range="any", source=f"{source} ({name})")
-            if present
-            else _nans(len(frame))
-        )
-    return _numbers(frame[name], name=name, source=source) if present else _none(len(frame), "Int64")
-
-
-def _text(column: pd.Series[Any]) -> pd.Categorical[Any]:
-    """Texts as a categorical (a million rows of few words are small); blanks are missing."""
-    codes, words = pd.factorize(column)
-    kept = [str(word).strip() for word in words]
-    categories = list(dict.fromkeys(word for word in kept if word.lower() not in _BLANK))
-    index = {word: code for code, word in enumerate(categories)}
-    lookup = np.array(
-        [index.get(word, -1) for word in kept] + [-1]
-    )  # the last is for missing values, code -1
-    return pd.Categorical.from_codes(lookup[codes], categories=pd.Index(categories, dtype=object))
-
-
-def _no_text(n: int) -> pd.Categorical[Any]:
-    return pd.Categorical.from_codes(np.full(n, -1, dtype=np.int8), categories=pd.Index([], dtype=object))
-
-
-def _nans(n: int) -> NDArray[np.float64]:
-    return np.full(n, np.nan)
-
-
-def _none(n: int, dtype: Literal["boolean", "Int64"]) -> Any:
-    if dtype == "boolean":
-        return pd.arrays.BooleanArray(np.zeros(n, dtype=bool), np.ones(n, dtype=bool))
-    return pd.arrays.IntegerArray(np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool))
-
-
-def _booleans(column: pd.Series[Any], *, name: str, source: str) -> Any:
-    words = column.astype("string").str.strip().str.lower()
-    known = words.map({"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False})
-    bad = (known.isna() & ~(words.isna() | words.isin(_BLANK))).to_numpy(dtype=bool)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise ScoresError(
-            f"{source}: {_where(row)}: {name} is {str(column.iloc[row])!r}; expected true or false"
-        )
-    return known.astype("boolean").array
-
-
-def _numbers(column: pd.Series[Any], *, name: str, source: str) -> Any:
-    values = _scores(column, score_range="any", source=f"{source} ({name})")
-    if (values != np.round(values))[~np.isnan(values)].any():
-        row = int(np.argmax((values != np.round(values)) & ~np.isnan(values)))
-        raise ScoresError(f"{source}: {_where(row)}: {name} is {values[row]:g}; expected a whole number")
-    return pd.array(values, dtype="Float64").astype("Int64")
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
@@ -478,7 +286,8 @@ def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     return plain
 
 
-def _digest(is_attack: NDArray[np.bool_], score: NDArray[np.float64], columns: Mapping[str, Any]) -> str:
+def _digest(columns: Mapping[str, Any]) -> str:
+    is_attack, score = columns["label"].codes == 1, columns["score"]
     kinds: pd.Categorical[Any] = columns["attack_type"]
     digest = hashlib.sha256(b"finauth-eval/score-table/1")
     digest.update(np.packbits(is_attack).tobytes())
