@@ -20,8 +20,9 @@ from typing import Any, Final, Literal
 
 from finauth_eval.errors import DatasetError
 from finauth_eval.labels import ACCEPTED, Label, parse_label
-from finauth_eval.manifest import Row, display_name, read_rows
+from finauth_eval.manifest import Row, read_rows
 from finauth_eval.media import MediaFile, MediaType, NotSent, inspect_media, media_type_of_name
+from finauth_eval.wellformed import well_formed
 
 __all__ = ["Dataset", "DatasetCheck", "Finding", "Sample", "check_dataset", "load_dataset"]
 
@@ -155,9 +156,7 @@ def load_dataset(source: Path | str, *, progress: Callable[[int], None] | None =
         )
         raise DatasetError("\n".join(blocking[:5]) + more)
     if not check.dataset.samples:
-        raise DatasetError(
-            f"{source}: there are no samples; expected a manifest with rows or a folder with files"
-        )
+        raise DatasetError(f"{source}: there are no samples that could be evaluated")
     return check.dataset
 
 
@@ -187,6 +186,9 @@ def check_dataset(source: Path | str, *, progress: Callable[[int], None] | None 
         samples.append(sample)
     findings.extend(_content_findings(source, samples))
     findings.extend(_leakage_findings(source, samples))
+    if not samples and not findings:
+        message = f"{source}: there are no samples; expected a manifest with rows or a folder with files"
+        findings.append(_finding("no_samples", message, blocks=True))
     name = root.resolve().name if source.is_dir() or source.stem == "manifest" else source.stem
     kept = tuple(finding for finding in findings if not finding.blocks)
     dataset = Dataset(name=name, root=root, samples=tuple(samples), digest=_digest(samples), findings=kept)
@@ -220,7 +222,7 @@ def _sample(row: Row, root: Path, file: MediaFile) -> Sample | None:
         return None
     path = root / row.path
     return Sample(
-        id=display_name(row.id or row.path),
+        id=well_formed(row.id or row.path),
         path=path,
         label=label,
         media_type=file.media_type or _declared(row) or media_type_of_name(path),
@@ -248,7 +250,7 @@ def _finding(
 
 
 def _row_findings(place: str, row: Row, file: MediaFile) -> Iterator[Finding]:
-    name = display_name(row.id or row.path)
+    name = well_formed(row.id or row.path)
     if parse_label(row.label) is None:
         seen = repr(row.label) if row.label else "blank"
         message = f"{place}: label is {seen}; expected one of {ACCEPTED}"
@@ -259,7 +261,7 @@ def _row_findings(place: str, row: Row, file: MediaFile) -> Iterator[Finding]:
     if row.media_type and _declared(row) is None:
         message = f"{place}: media_type is {row.media_type!r}; expected image or video"
         yield _finding("unknown_media_type", message, blocks=True, samples=[name])
-    shown = display_name(row.path)
+    shown = well_formed(row.path)
     if file.problem is not None:
         message = f"{place}: {shown}: {file.problem}: {file.detail}; it will not be sent"
         yield _finding(file.problem, message, samples=[name])
@@ -330,7 +332,7 @@ def _leakage_findings(source: Path, samples: Iterable[Sample]) -> Iterator[Findi
 def _stray_files(root: Path) -> Iterator[Finding]:
     names = [entry.name for entry in root.iterdir() if not entry.name.startswith(".") and not entry.is_dir()]
     if names:
-        shown = _listed(sorted(map(display_name, names)))
+        shown = _listed(sorted(map(well_formed, names)))
         message = f"{root}: not in a label's folder and left out: {shown}"
         yield _finding("not_in_a_label_folder", message, severity="warning")
 

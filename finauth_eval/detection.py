@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Never, TypeGuard
 
+from finauth_eval.wellformed import well_formed
+
 __all__ = ["Detection", "Kind", "NoResponse", "parse_answer"]
 
 
@@ -89,13 +91,26 @@ class NoResponse:
         return self.kind in (Kind.PERMANENT, Kind.REJECTED)
 
 
-_PERMANENT_WORDS: Final = frozenset({"NO_FACE_FOUND", "INVALID_IMAGE_SIZE", "INVALID_VIDEO_SIZE"})
-_REJECTED_WORDS: Final = frozenset({"BAD_ARGUMENTS", "MISSING_ARGUMENTS"})
-_TRANSIENT_WORDS: Final = frozenset({"INTERNAL_TIMEOUT", "INTERNAL_ERROR"})
+_KINDS: Final = {
+    "NO_FACE_FOUND": Kind.PERMANENT,
+    "INVALID_IMAGE_SIZE": Kind.PERMANENT,
+    "INVALID_VIDEO_SIZE": Kind.PERMANENT,
+    "BAD_ARGUMENTS": Kind.REJECTED,
+    "MISSING_ARGUMENTS": Kind.REJECTED,
+    "CONCURRENCY_LIMIT_EXCEEDED": Kind.CONCURRENCY,
+    "INTERNAL_TIMEOUT": Kind.TRANSIENT,
+    "INTERNAL_ERROR": Kind.TRANSIENT,
+    "API_NOT_FOUND": Kind.ADDRESS,
+    "EXPIRED_SIGN": Kind.SIGNATURE,
+    "INVALID_SIGN": Kind.SIGNATURE,
+}
 _ACCESS_WORDS: Final = frozenset({"AUTHENTICATION_ERROR", "AUTHORIZATION_ERROR"})
 _SIGN_WORDS: Final = frozenset({"EXPIRED_SIGN", "INVALID_SIGN"})
-_HTML: Final = re.compile(rb"^\s*(<!doctype html|<html|<head|<body)", re.IGNORECASE)
-_TITLE: Final = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_OFTEN: Final = frozenset({"RATE", "RATELIMIT", "QPS", "LIMIT", "LIMITS"})
+_HTML: Final = re.compile(
+    rb"\s*(<\?xml[^>]{0,200}>\s*|<!--.{0,2000}?-->\s*)*<(!doctype html|html|head|body)", re.IGNORECASE
+)
+_LONGEST_HEAD: Final = 16 * 1024  # of a page, where its title is looked for
 
 
 def parse_answer(status: int, headers: Mapping[str, str], body: bytes) -> Detection | NoResponse:
@@ -123,8 +138,8 @@ def parse_answer(status: int, headers: Mapping[str, str], body: bytes) -> Detect
     if error is not None:
         return _refusal(status, *error, about)
     if status == 200:
-        return _detection(answer, about, body)
-    return _wordless(status, body, about)
+        return _detection(answer, about, len(body))
+    return _wordless(status, headers, body, about)
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
@@ -142,9 +157,9 @@ def _refuse_constant(word: str) -> Never:
 def _about(headers: Mapping[str, str], answer: Mapping[str, Any]) -> dict[str, Any]:
     request_id = answer.get("request_id")
     return {
-        "request_id": request_id[:200] if isinstance(request_id, str) else None,
+        "request_id": well_formed(request_id[:200]) if isinstance(request_id, str) else None,
         "time_used_ms": _milliseconds(answer.get("time_used")),
-        "server_date": headers.get("date"),
+        "server_date": well_formed(headers["date"][:100]) if "date" in headers else None,
         "retry_after_s": _seconds(headers.get("retry-after")),
     }
 
@@ -170,7 +185,7 @@ def _error_of(answer: Mapping[str, Any] | None) -> tuple[str, str] | None:
         text = (answer or {}).get(field)
         if isinstance(text, str) and text.strip():
             word, _, reason = text.partition(":")
-            return word.strip().upper()[:100], reason.strip()[:300]
+            return well_formed(word.strip().upper()[:100]), well_formed(reason.strip()[:300])
     return None
 
 
@@ -180,21 +195,26 @@ def _refusal(status: int, word: str, reason: str, about: dict[str, Any]) -> NoRe
 
 
 def _kind_of_word(status: int, word: str, reason: str) -> Kind:
-    if word in _PERMANENT_WORDS or status == 413:
+    """The kind of a refusal: by its word where that is documented, else by its status."""
+    if word in _KINDS:
+        return _KINDS[word]
+    if word in _ACCESS_WORDS:
+        if not reason or reason in _SIGN_WORDS:
+            return Kind.SIGNATURE
+        return Kind.TOO_OFTEN if _speaks_of_frequency(reason) else Kind.ACCOUNT
+    return _kind_of_status(status, f"{word}_{reason}")
+
+
+def _kind_of_status(status: int, text: str) -> Kind:
+    if status == 413:
         return Kind.PERMANENT
-    if word in _REJECTED_WORDS:
-        return Kind.REJECTED
-    if word == "CONCURRENCY_LIMIT_EXCEEDED":
-        return Kind.CONCURRENCY
-    if word == "API_NOT_FOUND" or status in (404, 405):
+    if status in (404, 405) or 300 <= status < 400:
         return Kind.ADDRESS
-    if word in _SIGN_WORDS or (word in _ACCESS_WORDS and (not reason or reason in _SIGN_WORDS)):
-        return Kind.SIGNATURE
-    if _speaks_of_frequency(f"{word}_{reason}") or status == 429:
+    if status == 429 or (status == 403 and _speaks_of_frequency(text)):
         return Kind.TOO_OFTEN
-    if word in _ACCESS_WORDS or status in (401, 402, 403):
+    if status in (401, 402, 403):
         return Kind.ACCOUNT
-    if word in _TRANSIENT_WORDS or status >= 500 or status == 408:
+    if status >= 500 or status == 408:
         return Kind.TRANSIENT
     return Kind.UNLISTED
 
@@ -203,45 +223,51 @@ def _speaks_of_frequency(text: str) -> bool:
     words = re.split(r"[^A-Z]+", text)
     if any(word.startswith(("BALANCE", "QUOTA")) for word in words):
         return False
-    often = any(word.startswith("FREQ") or word in ("RATE", "QPS") or "LIMIT" in word for word in words)
+    often = any(word.startswith("FREQ") or word in _OFTEN for word in words)
     return often or "TOO_MANY" in "_".join(words)
 
 
-def _wordless(status: int, body: bytes, about: dict[str, Any]) -> NoResponse:
+def _wordless(status: int, headers: Mapping[str, str], body: bytes, about: dict[str, Any]) -> NoResponse:
     """A refusal without an error word: a proxy, a gateway or a firewall answered."""
-    html = bool(_HTML.match(body))
-    text = _title(body) if html else body[:300].decode("utf-8", "replace").strip()
+    html = "text/html" in headers.get("content-type", "").lower() or _is_html(body)
+    text = _title(body) if html else well_formed(body[:300].decode("utf-8", "replace").strip())
     if status == 413:
         return NoResponse(kind=Kind.PERMANENT, reason="too_large", detail=text, **about)
     if html and status in (401, 403, 405, 406):
         return NoResponse(kind=Kind.FIREWALL, reason="firewall", detail=text, **about)
-    kind = _kind_of_word(status, "", text.upper())
-    if kind is Kind.UNLISTED and status in range(300, 400):
-        kind, text = Kind.ADDRESS, f"a redirect, which is not followed; {text}"
+    kind = _kind_of_status(status, text.upper())
+    if 300 <= status < 400:
+        text = f"a redirect, which is not followed; {text}"[:300]
     return NoResponse(kind=kind, reason=f"http_{status}", detail=text, **about)
 
 
+def _is_html(body: bytes) -> bool:
+    return _HTML.match(body[:_LONGEST_HEAD].removeprefix(b"\xef\xbb\xbf")) is not None
+
+
 def _title(body: bytes) -> str:
-    found = _TITLE.search(body.decode("utf-8", "replace"))
-    return " ".join(found.group(1).split())[:300] if found else "a page without a title"
+    """What stands between the first title tags; found without a pattern that a hostile page could slow down."""
+    head = body[:_LONGEST_HEAD].decode("utf-8", "replace")
+    lower = head.lower()
+    start = lower.find(">", lower.find("<title")) + 1 if "<title" in lower else 0
+    end = lower.find("</title", start) if start else -1
+    return " ".join(head[start:end].split())[:300] if end > 0 else "a page without a title"
 
 
-def _detection(
-    answer: Mapping[str, Any] | None, about: dict[str, Any], body: bytes
-) -> Detection | NoResponse:
+def _detection(answer: Mapping[str, Any] | None, about: dict[str, Any], size: int) -> Detection | NoResponse:
     if answer is None:
-        shown = body[:80].decode("utf-8", "replace")
-        return _bad(about, f"not a JSON object: {shown!r}")
+        # what it holds instead is not repeated: it may echo the request
+        return _bad(about, f"not a JSON object ({size} bytes)")
     score = answer.get("score")
     if not _is_unit(score):
-        return _bad(about, f"score is {str(score)[:80]!r}; expected a number in [0, 1]")
+        return _bad(about, f"score is {_shown(score)}; expected a number in [0, 1]")
     threshold = answer.get("threshold")
     if threshold is not None and not _is_unit(threshold):
-        return _bad(about, f"threshold is {str(threshold)[:80]!r}; expected a number in [0, 1]")
+        return _bad(about, f"threshold is {_shown(threshold)}; expected a number in [0, 1]")
     result = answer.get("result")
     decided = result if isinstance(result, bool) else {"true": True, "false": False}.get(str(result).lower())
     if result is not None and decided is None:
-        return _bad(about, f"result is {str(result)[:80]!r}; expected true or false")
+        return _bad(about, f"result is {_shown(result)}; expected true or false")
     about = {name: value for name, value in about.items() if name != "retry_after_s"}
     return Detection(
         score=float(score), threshold=None if threshold is None else float(threshold), result=decided, **about
@@ -254,3 +280,7 @@ def _bad(about: dict[str, Any], detail: str) -> NoResponse:
 
 def _is_unit(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+
+
+def _shown(value: object) -> str:
+    return well_formed(repr(value)[:80])

@@ -10,6 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finauth_eval.errors import DatasetError
+from finauth_eval.wellformed import well_formed
 
 __all__ = ["Row", "read_rows"]
 
@@ -63,18 +65,14 @@ def read_rows(source: Path) -> Iterator[Row]:
         yield _row(source, where, record)
 
 
-def display_name(path: str) -> str:
-    r"""A file name as text that every encoder takes; what is not Unicode is shown as ``\udcNN``.
-
-    Example:
-        >>> display_name("caf\u00e9.jpg"), display_name("bad\udcff.jpg")
-        ('café.jpg', 'bad\\udcff.jpg')
-    """
-    return path.encode("utf-8", errors="backslashreplace").decode("utf-8")
-
-
 def _row(source: Path, where: str, record: dict[str, Any]) -> Row:
-    texts = {str(name).strip(): _text(value).strip() for name, value in record.items()}
+    names = [str(name).strip() for name in record]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DatasetError(f"{source}: the column {twice[0]!r} occurs more than once")
+    texts = {
+        name: well_formed(_text(value)).strip() for name, value in zip(names, record.values(), strict=True)
+    }
     if "path" in record:
         texts["path"] = _text(record["path"])  # a file's name may well begin or end with a blank
     for needed in ("path", "label"):
@@ -82,7 +80,7 @@ def _row(source: Path, where: str, record: dict[str, Any]) -> Row:
             found = ", ".join(texts) or "none"
             raise DatasetError(f"{source}: {where}: there is no column {needed!r}; the columns are {found}")
     known = {name: texts.pop(name) for name in KNOWN if name in texts}
-    return Row(where=where, **known, attributes=texts)
+    return Row(where=where, **known, attributes={well_formed(name): text for name, text in texts.items()})
 
 
 def _text(value: Any) -> str:
@@ -90,16 +88,20 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    return value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="backslashreplace")
+    if isinstance(value, list | dict):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return str(value)
 
 
 def _csv_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        with source.open(encoding="utf-8-sig", newline="") as stream:
-            header_line = stream.readline()
-            stream.seek(0)
-            reader = csv.reader(stream, delimiter=max(",;\t", key=header_line.count), strict=True)
-            header = next(reader)
+    with _readable(source), source.open(encoding="utf-8-sig", newline="") as stream:
+        header_line = stream.readline()
+        stream.seek(0)
+        reader = csv.reader(stream, delimiter=max(",;\t", key=header_line.count), strict=True)
+        try:
+            header = [name.strip() for name in next(reader, [])]
             if len(set(header)) < len(header):
                 raise DatasetError(f"{source}: a column name occurs twice in the header: {', '.join(header)}")
             for number, cells in enumerate((c for c in reader if c), start=1):
@@ -109,40 +111,60 @@ def _csv_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                         f"{source}: {where}: {len(cells)} fields; the header has {len(header)}"
                     )
                 yield where, dict(zip(header, cells, strict=True))
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{source}: not UTF-8 text ({error.reason} at byte {error.start})") from error
-    except csv.Error as error:
-        raise DatasetError(f"{source}: line {reader.line_num}: not readable as CSV ({error})") from error
+        except csv.Error as error:
+            raise DatasetError(f"{source}: line {reader.line_num}: not readable as CSV ({error})") from error
 
 
 def _jsonl_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with source.open("rb") as stream:
+    with _readable(source), source.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
             try:
-                record = json.loads(line.decode("utf-8-sig"))
-            except ValueError as error:
+                record = json.loads(line.decode("utf-8-sig"), object_pairs_hook=_without_twins)
+            except (ValueError, RecursionError) as error:
                 raise DatasetError(f"{source}: line {number}: not readable as JSON ({error})") from error
             if not isinstance(record, dict):
                 raise DatasetError(f"{source}: line {number}: expected a JSON object, found {line[:40]!r}")
             yield f"line {number}", record
 
 
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        raise ValueError("a name occurs twice in one object")
+    return record
+
+
 def _parquet_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     number = 0
+    with _readable(source), pq.ParquetFile(source) as file:
+        names = [name.strip() for name in file.schema_arrow.names]
+        if len(set(names)) < len(names):
+            raise DatasetError(f"{source}: a column name occurs twice: {', '.join(names)}")
+        for batch in file.iter_batches():
+            for record in batch.to_pylist():
+                number += 1
+                yield f"row {number}", record
+
+
+@contextmanager
+def _readable(source: Path) -> Iterator[None]:
+    """Whatever a reader of this file may raise, as one clear error."""
     try:
-        with pq.ParquetFile(source) as file:
-            for batch in file.iter_batches():
-                for record in batch.to_pylist():
-                    number += 1
-                    yield f"row {number}", record
-    except (pa.ArrowException, OSError) as error:
-        raise DatasetError(f"{source}: not readable as Parquet ({error})") from error
+        yield
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{source}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except OSError as error:
+        raise DatasetError(f"{source}: can't be read ({error.strerror or error})") from error
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise DatasetError(f"{source}: not readable as {source.suffix[1:]} ({error})") from error
 
 
 def _folder_rows(root: Path) -> Iterator[Row]:
-    for name in sorted((entry.name for entry in root.iterdir()), key=os.fsencode):
+    with _readable(root):
+        names = sorted((entry.name for entry in root.iterdir()), key=os.fsencode)
+    for name in names:
         if name.startswith(".") or not (root / name).is_dir():
             continue
         for path in _files_below(root / name):
@@ -150,16 +172,22 @@ def _folder_rows(root: Path) -> Iterator[Row]:
             relative = "/".join(parts)
             kind = parts[1] if len(parts) > 2 else ""
             yield Row(
-                where=f"file {display_name(relative)}",
+                where=f"file {well_formed(relative)}",
                 path=relative,
-                label=display_name(name),
-                attack_type=display_name(kind),
+                label=well_formed(name),
+                attack_type=well_formed(kind),
             )
 
 
 def _files_below(folder: Path) -> Iterator[Path]:
-    for base, folders, files in os.walk(folder):
-        folders[:] = sorted((f for f in folders if not f.startswith(".")), key=os.fsencode)
-        for name in sorted(files, key=os.fsencode):
+    """Every file below; a linked folder comes out like a file, so that it is reported and not passed over."""
+    for base, folders, files in os.walk(folder, onerror=_cannot_list):
+        links = [name for name in folders if Path(base, name).is_symlink()]
+        folders[:] = sorted((f for f in folders if not f.startswith(".") and f not in links), key=os.fsencode)
+        for name in sorted([*files, *links], key=os.fsencode):
             if not name.startswith(".") and name.lower() not in _IGNORED:
                 yield Path(base, name)
+
+
+def _cannot_list(error: OSError) -> None:
+    raise DatasetError(f"{error.filename}: the folder can't be listed ({error.strerror})") from error

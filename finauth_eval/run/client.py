@@ -7,6 +7,7 @@ the pool's bookkeeping grows with connections times requests.
 
 from __future__ import annotations
 
+import re
 import secrets
 import ssl
 import time
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import httpcore
 import httpx
 
 from finauth_eval.detection import Detection, Kind, NoResponse, parse_answer
@@ -30,6 +32,16 @@ _CONNECTIONS_PER_CLIENT: Final = 16
 _CONNECT_TIMEOUT_S: Final = 10.0
 _MAX_ANSWER: Final = 1024 * 1024
 _SIGN_VALID_S: Final = 100
+_NO_CONNECTION: Final = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+)
+
+_SIGNATURE: Final = re.compile(r"[A-Za-z0-9+/]{40}")
 
 _FIELD: Final[dict[MediaType, tuple[str, str, str]]] = {
     # the part's file name is ours: what a file is called here is nobody's business there
@@ -70,7 +82,7 @@ class ApiClient:
         finally:
             self._in_flight[which] -= 1
         return replace(
-            outcome,
+            self._without_secrets(outcome),
             received_at=datetime.fromtimestamp(self.now(), UTC).isoformat(timespec="milliseconds"),
             round_trip_ms=round((self.monotonic() - started) * 1000),
         )
@@ -94,9 +106,11 @@ class ApiClient:
                 body = await self._read(response, deadline)
             finally:
                 await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except _NO_CONNECTION as error:
             return NoResponse(kind=Kind.NEVER_SENT, reason="gave_up", detail=f"no connection: {_said(error)}")
         except (httpx.TransportError, httpx.StreamError, httpx.DecodingError, ssl.SSLError) as error:
+            if isinstance(error, httpx.WriteTimeout):  # too slow to arrive whole, so nothing was scored
+                return NoResponse(kind=Kind.NEVER_SENT, reason="gave_up", detail="the upload took too long")
             if upload.cut_off:
                 return NoResponse(
                     kind=Kind.CUT_OFF, reason="gave_up", detail="the connection closed in mid-upload"
@@ -108,6 +122,20 @@ class ApiClient:
             )
             return NoResponse(kind=Kind.AMBIGUOUS, reason="ambiguous", detail=detail)
         return parse_answer(response.status_code, response.headers, body)
+
+    def _without_secrets(self, outcome: Detection | NoResponse) -> Detection | NoResponse:
+        """The outcome without what a server might echo: key, secret, or a signature made of them."""
+        if self._is_secret(outcome.request_id or ""):
+            outcome = replace(outcome, request_id=None)
+        if isinstance(outcome, NoResponse) and self._is_secret(f"{outcome.reason} {outcome.detail}"):
+            reason = outcome.kind.value if self._is_secret(outcome.reason) else outcome.reason
+            outcome = replace(outcome, reason=reason, detail="(held back: it repeats the request)")
+        return outcome
+
+    def _is_secret(self, text: str) -> bool:
+        key = self.credentials.api_key.get_secret_value()
+        secret = self.credentials.api_secret.get_secret_value()
+        return key in text or secret in text or _SIGNATURE.search(text) is not None
 
     def _form(self, media: bytes, media_type: MediaType) -> dict[str, Any]:
         data_type, part, name = _FIELD[media_type]
@@ -127,9 +155,12 @@ class ApiClient:
     async def _read(self, response: httpx.Response, deadline: float) -> bytes | None:
         """The body, or ``None`` when it is longer or takes longer than is sane."""
         body = bytearray()
+        stated = response.headers.get("content-length", "")
+        expected = int(stated) if stated.isdecimal() and len(stated) < 10 else _MAX_ANSWER
         async for block in response.aiter_raw():  # raw: a compressed bomb is just a bad answer
             body += block
-            if len(body) > _MAX_ANSWER or self.monotonic() > deadline:
+            late = self.monotonic() > deadline and len(body) < expected
+            if len(body) > _MAX_ANSWER or late:
                 return None
         return bytes(body)
 
@@ -147,10 +178,10 @@ class _Upload:
     def extensions(self) -> dict[str, Any]:
         return {"timeout": self._timeouts, "trace": self._trace}
 
-    async def _trace(self, event: str, _: dict[str, Any]) -> None:
+    async def _trace(self, event: str, about: dict[str, Any]) -> None:
         if event == "http11.send_request_body.failed":
-            self.cut_off = True
-        elif event == "http11.receive_response_headers.started":
+            self.cut_off = isinstance(about.get("exception"), httpcore.WriteError)
+        elif event in ("http11.receive_response_headers.started", "http11.receive_response_body.started"):
             self._timeouts["read"] = max(0.001, self._deadline - self._monotonic())
 
 

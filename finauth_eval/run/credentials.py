@@ -53,4 +53,10 @@ def load_credentials() -> Credentials:
             "the API key or secret is missing: set FINAUTH_API_KEY and FINAUTH_API_SECRET in the environment or in a"
             " .env file in this folder (the local sandbox takes demo-key and demo-secret)"
         )
+    for name, secret in (
+        ("FINAUTH_API_KEY", credentials.api_key),
+        ("FINAUTH_API_SECRET", credentials.api_secret),
+    ):
+        if not secret.get_secret_value().isprintable():  # a lone surrogate is not printable either
+            raise CredentialsError(f"{name} holds characters that no key has; expected printable UTF-8 text")
     return credentials

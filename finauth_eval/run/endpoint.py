@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+import httpx
+
 from finauth_eval.errors import InputError
 
 __all__ = ["API_VERSION", "REGIONS", "Endpoint", "resolve_endpoint"]
@@ -59,7 +61,10 @@ def resolve_endpoint(where: str, *, name: str | None = None) -> Endpoint:
     try:
         parts = urlsplit(where)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
+        _ = httpx.Request(
+            "POST", where
+        ).url.host  # what httpx can't send to is said before a send is on record
+    except (ValueError, httpx.InvalidURL) as error:
         raise InputError(f"endpoint {where!r} is not a URL ({error})") from error
     if parts.scheme not in ("https", "http") or not host:
         raise InputError(

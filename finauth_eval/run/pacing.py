@@ -155,11 +155,11 @@ class RetryBudget:
     tokens: int = 500
     capacity: int = 500
 
-    def take(self, *, timed_out: bool) -> int:
-        """Tokens taken for one retry; 0 when there are not enough, and then there is no retry."""
+    def take(self, *, timed_out: bool) -> int | None:
+        """Tokens taken for one retry; ``None`` when there are not enough, and then there is no retry."""
         cost = 10 if timed_out else 5
         if cost > self.tokens:
-            return 0
+            return None
         self.tokens -= cost
         return cost
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from finauth_eval.dataset import Dataset, Sample
+from finauth_eval.detection import Kind, NoResponse
 from finauth_eval.run.endpoint import API_VERSION, Endpoint
-from finauth_eval.run.store import Question, Store, Stored
+from finauth_eval.run.records import Question, Stored
+from finauth_eval.run.store import Store
 
 __all__ = ["Plan", "make_plan"]
 
@@ -22,6 +25,7 @@ class Plan:
         sources: For each key the samples that hold this content, in the dataset's order.
         known: The stored answers.
         rejected: Stored answers that could not be used, and why.
+        held: Contents that were sent before without an answer being seen, where such are not to be sent again.
     """
 
     dataset: Dataset
@@ -29,11 +33,28 @@ class Plan:
     sources: Mapping[str, Sequence[Sample]]
     known: Mapping[str, Stored]
     rejected: Sequence[str]
+    held: Mapping[str, Stored] = field(default_factory=dict)
 
     @property
     def misses(self) -> list[str]:
         """Keys without a stored answer, in order: the calls that a run would make if nothing fails."""
-        return [key for key in self.questions if key not in self.known]
+        return [key for key in self.questions if key not in self.known and key not in self.held]
+
+    def holding_back(self, sends: Iterable[Mapping[str, Any]]) -> Plan:
+        """The plan without the contents of these sends that have no answer: nobody knows if they were billed."""
+        lost = [send for send in sends if send["reason"] in ("ambiguous", "no_answer_seen")]
+        held = {
+            send["key"]: Stored(
+                outcome=NoResponse(
+                    kind=Kind.AMBIGUOUS, reason="ambiguous", detail="sent earlier, no answer seen"
+                ),
+                attempts=1,
+                key_fingerprint="",
+            )
+            for send in lost
+            if send["key"] in self.questions and send["key"] not in self.known
+        }
+        return replace(self, held=held)
 
 
 def make_plan(dataset: Dataset, store: Store, *, endpoint: Endpoint, campaign: str) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import threading
 import time
@@ -14,9 +15,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import anyio
+import httpx
 import pandas as pd
 
 from finauth_eval.dataset import Dataset
+from finauth_eval.detection import Kind, NoResponse
+from finauth_eval.errors import InputError
 from finauth_eval.run.client import open_client
 from finauth_eval.run.credentials import Credentials, load_credentials
 from finauth_eval.run.endpoint import Endpoint, resolve_endpoint
@@ -89,7 +93,7 @@ def plan_run(
     started, began = datetime.now(UTC), time.monotonic()
     with open_store(cache) as store:
         plan = make_plan(dataset, store, endpoint=run.endpoint, campaign=campaign)
-        billed = store.possibly_billed(endpoint=run.endpoint.name, campaign=campaign)
+        billed = store.possibly_billed(**run.scope)
     frame = score_frame(plan, {}, region=run.endpoint.region, unsendable={}, left_over="planned")
     summary = run.summary(frame, plan, None, billed, started=started, wall_s=time.monotonic() - began)
     calls = len(plan.misses)
@@ -144,10 +148,13 @@ def collect_scores(
         InputError: The endpoint is not one.
     """
     where = resolve_endpoint(endpoint, name=endpoint_name)
-    if max_concurrency < 1 or (max_calls is not None and max_calls < 0) or not request_timeout_s > 0:
+    if max_concurrency < 1 or (max_calls is not None and max_calls < 0):
         raise ValueError(
-            "max_concurrency must be at least 1, max_calls at least 0, request_timeout_s more than 0"
+            f"max_concurrency is {max_concurrency}, max_calls {max_calls}; expected at least 1, and 0"
         )
+    for name, value in (("max_per_second", max_per_second), ("request_timeout_s", request_timeout_s)):
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(f"{name} is {value}; expected a number above 0")
     run = _Run(
         dataset=dataset,
         endpoint=where,
@@ -218,17 +225,24 @@ class _Run:
         started, began = datetime.now(UTC), time.monotonic()
         with open_store(self.cache) as store:
             plan = make_plan(self.dataset, store, endpoint=self.endpoint, campaign=self.campaign)
+            if self.rules.on_ambiguous == "hold":
+                plan = plan.holding_back(store.possibly_billed(**self.scope))
             sender = None if self.replay or not plan.misses else await self._send(plan, store)
-            billed = store.possibly_billed(endpoint=self.endpoint.name, campaign=self.campaign)
+            billed = store.possibly_billed(**self.scope)
         frame = score_frame(
             plan,
-            sender.results if sender else {},
+            {**plan.held, **(sender.results if sender else {})},
             region=self.endpoint.region,
             unsendable=sender.unsendable if sender else {},
             left_over=sender.stop.reason if sender and sender.stop else "not_cached",
         )
         summary = self.summary(frame, plan, sender, billed, started=started, wall_s=time.monotonic() - began)
         return ScoreTable.from_frame(frame, source="run").with_provenance(**provenance_of_run(summary))
+
+    @property
+    def scope(self) -> dict[str, str]:
+        """What the record of sends is kept for."""
+        return {"endpoint": self.endpoint.name, "campaign": self.campaign}
 
     def summary(
         self,
@@ -251,8 +265,10 @@ class _Run:
             **audit_fields(frame),
             "wall_s": round(wall_s, 3),
             "exit": stop.exit_code if stop else 0 if _all_final(plan, sender) else 3,
-            "message": stop.message if stop else None,
-            "possibly_billed_sends": billed[:1000],
+            "message": stop.message if stop else _message(sender),
+            "possibly_billed_sends": [
+                {name: value for name, value in note.items() if name != "key"} for note in billed[:1000]
+            ],
             "rejected_cache_entries": list(plan.rejected)[:100],
             **self._circumstances(started),
         }
@@ -260,14 +276,20 @@ class _Run:
     async def _send(self, plan: Plan, store: Store) -> Sender:
         credentials = self.credentials or load_credentials()
         async with AsyncExitStack() as stack:
-            client = await stack.enter_async_context(
-                open_client(
-                    self.endpoint,
-                    credentials,
-                    max_concurrency=min(self.rules.max_concurrency, len(plan.misses)),
-                    request_timeout_s=self.request_timeout_s,
+            try:
+                client = await stack.enter_async_context(
+                    open_client(
+                        self.endpoint,
+                        credentials,
+                        max_concurrency=min(self.rules.max_concurrency, len(plan.misses)),
+                        request_timeout_s=self.request_timeout_s,
+                    )
                 )
-            )
+            except (OSError, ImportError, ValueError, httpx.InvalidURL) as error:
+                # certificates and proxies come from the environment
+                raise InputError(
+                    f"the connection can't be set up: {error}; check SSL_CERT_FILE and the proxy variables"
+                ) from error
             sender = Sender(
                 plan=plan,
                 store=store,
@@ -320,11 +342,26 @@ def _sending_fields(sender: Sender | None) -> dict[str, Any]:
     }
 
 
+def _message(sender: Sender | None) -> str | None:
+    """A word to the user of a run that was not stopped."""
+    ids = [
+        stored.outcome.request_id or "(no id)"
+        for stored in (sender.results.values() if sender else ())
+        if isinstance(stored.outcome, NoResponse) and stored.outcome.kind is Kind.TRANSIENT
+    ]
+    if not ids:
+        return None
+    shown = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
+    return (
+        f"{len(ids)} contents met internal errors to the end; if that persists, contact FinAuth with {shown}"
+    )
+
+
 def _all_final(plan: Plan, sender: Sender | None) -> bool:
     """Whether every sample has an outcome that another run would not change."""
     if any(sample.problem is not None for sample in plan.dataset.samples):
         return False
-    results = sender.results if sender else {}
+    results = sender.results if sender else {}  # what is held back has no final outcome
     return all(
         key in plan.known or (key in results and _is_final(results[key].outcome)) for key in plan.questions
     )

@@ -6,6 +6,7 @@ One retry layer, one place where a kind of refusal is turned into what to do.
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 import time
 from collections import Counter, deque
@@ -23,9 +24,12 @@ from finauth_eval.media import MediaFile, read_media
 from finauth_eval.run.client import ApiClient
 from finauth_eval.run.pacing import ConcurrencyLimit, RateLimit, RetryBudget, backoff_s
 from finauth_eval.run.plan import Plan
-from finauth_eval.run.store import Outcome, Question, Store, Stored
+from finauth_eval.run.records import Outcome, Question, Stored
+from finauth_eval.run.store import Store
 
 __all__ = ["MAX_ATTEMPTS", "Sender", "SendingRules", "Stop", "Tally"]
+
+_log = logging.getLogger("finauth_eval")
 
 OnAmbiguous = Literal["retry", "hold"]
 
@@ -136,6 +140,8 @@ class Sender:
         self._budget = RetryBudget()
         self._queue = deque(plan.misses)
         self._stopped = anyio.Event()
+        self._in_flight = 0
+        self._doubted: str | None = None
         self._recent: deque[bool] = deque(maxlen=_WINDOW)
         self._rejected_first: list[tuple[str, Question, Stored]] | None = []
         self._in_a_row: Counter[Kind] = Counter()
@@ -168,9 +174,14 @@ class Sender:
             key = self._queue.popleft()
             try:
                 await self._ask(key)
+                self._on_result()
             except StoreError as error:
                 self._halt(6, "stopped", f"stopped: {error}")
-            self._on_result()
+            except Exception as error:  # noqa: BLE001 - whatever it is, requests in flight are paid for: drain, then say
+                _log.exception("the run is stopped by an error of this program")
+                self._halt(
+                    3, "stopped", f"stopped by an error of this program: {type(error).__name__}: {error}"
+                )
 
     async def _ask(self, key: str) -> None:
         """Send one question until there is an outcome to keep, or to give up with."""
@@ -179,13 +190,14 @@ class Sender:
         tried: Counter[Kind] = Counter()
         last: NoResponse | None = None
         while True:
-            sent = await self._send_once(key, question)
+            sent = await self._send_once(key, question, again=last is not None)
             if sent is None:
                 self._give_up(key, last, attempts)
                 return
             send, outcome, in_flight = sent
             attempts += 1
             self._learn(outcome, in_flight)
+            self._settle_doubt(key, outcome)
             if isinstance(outcome, Detection) or outcome.permanent:
                 self._budget.give_back(taken)
                 self._keep(key, send, question, self._stored(outcome, attempts))
@@ -205,17 +217,20 @@ class Sender:
                     self._give_up(key, last, attempts)
                     return
                 taken += cost
-                wait = backoff_s(attempts, chance=self._chance)
-            self.tally.retries += 1
+                signed_again = outcome.kind is Kind.SIGNATURE
+                wait = 0.0 if signed_again else backoff_s(attempts, chance=self._chance)
             await self._nap(max(outcome.retry_after_s or 0.0, self._patience * wait))
 
     def _stored(self, outcome: Outcome, attempts: int) -> Stored:
         return Stored(outcome=outcome, attempts=attempts, key_fingerprint=self._key_fingerprint)
 
-    async def _send_once(self, key: str, question: Question) -> tuple[str, Outcome, int] | None:
+    async def _send_once(
+        self, key: str, question: Question, *, again: bool
+    ) -> tuple[str, Outcome, int] | None:
         """One send, on record before it happens; ``None`` when it may not happen any more."""
-        await self.rate.acquire()
-        in_flight = await self.limit.acquire()
+        finds_out = self._doubted == key  # it must not wait for a place behind those who wait for it
+        if not finds_out:
+            await self.limit.acquire()
         try:
             if not self._may_send():
                 return None
@@ -223,13 +238,34 @@ class Sender:
             if isinstance(media, MediaFile):
                 self.unsendable[key] = media
                 return None
+            await self.rate.acquire()
+            while self._doubted not in (None, key) and self.stop is None:
+                await self._nap(0.05)
             if not self._may_send():
                 return None
-            send = self._store.record_send(question, at=datetime.now(UTC).isoformat(timespec="milliseconds"))
-            self.tally.sends += 1
+            return await self._on_record(question, media, again=again)
+        finally:
+            if not finds_out:
+                self.limit.release()
+
+    async def _on_record(self, question: Question, media: bytes, *, again: bool) -> tuple[str, Outcome, int]:
+        send = self._store.record_send(question, at=datetime.now(UTC).isoformat(timespec="milliseconds"))
+        self.tally.sends += 1
+        self.tally.retries += again
+        self._in_flight += 1
+        in_flight = self._in_flight
+        try:
             return send, await self._client.detect(media, question.media_type), in_flight
         finally:
-            self.limit.release()
+            self._in_flight -= 1
+
+    def _settle_doubt(self, key: str, outcome: Outcome) -> None:
+        """After the first refused signature everybody waits for the answer to a second one."""
+        refused = isinstance(outcome, NoResponse) and outcome.kind is Kind.SIGNATURE
+        if refused and self._doubted is None:
+            self._doubted = key
+        elif not refused and self._doubted == key:
+            self._doubted = None
 
     def _may_send(self) -> bool:
         if self.stop is not None:
@@ -309,7 +345,7 @@ class Sender:
 
     def _worth_a_retry(self, outcome: NoResponse, attempts: int, tried: Counter[Kind]) -> int | None:
         """Tokens of the budget taken for a further attempt, or ``None`` when there is to be none."""
-        if self.stop is not None:
+        if self.stop is not None or attempts >= MAX_ATTEMPTS:
             return None
         once = tried[outcome.kind] == 1
         match outcome.kind:
@@ -323,7 +359,7 @@ class Sender:
             case Kind.AMBIGUOUS:
                 wanted = once and self._rules.on_ambiguous == "retry"
             case Kind.TRANSIENT | Kind.NEVER_SENT:
-                wanted = attempts < MAX_ATTEMPTS
+                wanted = True
             case Kind.CUT_OFF:
                 wanted = tried[Kind.CUT_OFF] < _UPLOADS_CUT_OFF
             case _:
@@ -408,8 +444,8 @@ def clock_skew_s(outcome: Outcome) -> float | None:
         return None
     try:
         server = parsedate_to_datetime(outcome.server_date)
-    except ValueError:
+        if server.tzinfo is None:
+            return None
+        return (datetime.fromisoformat(outcome.received_at) - server).total_seconds()
+    except (ValueError, OverflowError, TypeError):  # a date that no calendar has
         return None
-    if server.tzinfo is None:
-        return None
-    return (datetime.fromisoformat(outcome.received_at) - server).total_seconds()

@@ -10,7 +10,6 @@ diskcache holds them, set up so that nothing is evicted and nothing is unpickled
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
@@ -18,63 +17,23 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import diskcache
 from filelock import FileLock, Timeout
 
-from finauth_eval.detection import Detection, Kind, NoResponse
+from finauth_eval.detection import NoResponse
 from finauth_eval.errors import StoreError, StoreLocked
-from finauth_eval.media import MediaType
+from finauth_eval.run.records import ODD, Question, Stored, answer_to_dict, note_from_text, stored_from_text
 
-__all__ = ["Question", "Store", "Stored", "open_store"]
+__all__ = ["Store", "open_store"]
 
-Outcome = Detection | NoResponse
-
-_KEY_SCHEMA: Final = "finauth-eval/key/1"
 _UNLIMITED: Final = 2**62
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
     ["nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "ceph", "glusterfs", "fuse.sshfs", "9p"]
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What is asked; two questions that are equal have the same answer and are paid for once.
-
-    Signature, time, API key, file name and label are no part of it.
-    """
-
-    sha256: str
-    size: int
-    media_type: MediaType
-    endpoint: str
-    api_version: str
-    campaign: str
-    replicate: int = 0
-
-    @property
-    def key(self) -> str:
-        """sha256 over canonical JSON of the question.
-
-        Example:
-            >>> ask = dict(sha256="00", size=1, media_type="image", endpoint="sgp", api_version="v5")
-            >>> Question(**ask, campaign="a").key == Question(**ask, campaign="b").key
-            False
-        """
-        text = json.dumps({"schema": _KEY_SCHEMA, **asdict(self)}, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """An outcome as it is kept: with the number of attempts that it took and the key that asked."""
-
-    outcome: Outcome
-    attempts: int
-    key_fingerprint: str
 
 
 class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is published without types
@@ -101,6 +60,13 @@ def _row_text(mode: object, filename: object, value: object) -> str:
     if mode != diskcache.core.MODE_RAW or filename is not None:
         raise StoreError("the cache holds an entry that this tool did not write; it was not read")
     return _only_text(value)
+
+
+def _text_or_blank(mode: object, filename: object, value: object) -> str:
+    try:
+        return _row_text(mode, filename, value)
+    except StoreError:
+        return ""
 
 
 def _only_text(value: object) -> str:
@@ -185,7 +151,7 @@ class Store:
                 try:
                     text = _row_text(mode if raw else None, filename, value)
                     found[key] = stored_from_text(text, key=key)
-                except (StoreError, ValueError, TypeError, KeyError) as error:
+                except (StoreError, *ODD) as error:
                     rejected.append(f"{key[:12]}…: {error}")
         return found, rejected
 
@@ -205,9 +171,8 @@ class Store:
         Raises:
             StoreError: It could not be written; the send stays on record as possibly billed.
         """
-        value = {"question": asdict(question), **_stored_to_dict(stored)}
         with self._transaction():
-            self._set(f"answer/{question.key}", value)
+            self._set(f"answer/{question.key}", answer_to_dict(question, stored))
             self._delete(f"send/{send}")
 
     def record_free(self, send: str) -> None:
@@ -224,13 +189,16 @@ class Store:
             self._delete(f"send/{send}")
 
     def possibly_billed(self, *, endpoint: str, campaign: str) -> list[dict[str, Any]]:
-        """Sends of a campaign that may have been billed without an answer, oldest first."""
+        """Sends of a campaign that may have been billed without an answer, oldest first.
+
+        A record that can't be read is listed too, whatever it belongs to.
+        """
         query = "SELECT mode, filename, value FROM Cache WHERE key LIKE 'send/%' OR key LIKE 'billed/%'"
         notes = []
         with _translated(self.folder), self._reading() as connection:
             for mode, filename, value in connection.execute(query):
-                note = _note(_row_text(mode, filename, value))
-                if (note.pop("endpoint"), note.pop("campaign")) == (endpoint, campaign):
+                note = note_from_text(_text_or_blank(mode, filename, value))
+                if (note.pop("endpoint"), note.pop("campaign")) in ((endpoint, campaign), (None, None)):
                     notes.append(note)
         return sorted(notes, key=lambda note: (note["at"], note["sha256"]))
 
@@ -238,6 +206,8 @@ class Store:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         path = (self.folder / "cache.db").absolute().as_uri()
         connection = sqlite3.connect(f"{path}?mode=ro", uri=True)
+        # one row that is not UTF-8 must not fail the query for all the others
+        connection.text_factory = lambda raw: raw.decode("utf-8", errors="backslashreplace")
         try:
             yield connection
         finally:
@@ -257,74 +227,6 @@ class Store:
 
     def _delete(self, key: str) -> None:
         self._cache.delete(key, retry=False)
-
-
-def _note(text: str) -> dict[str, Any]:
-    try:
-        note = json.loads(text)
-        asked = note["question"]
-        return {
-            "endpoint": asked["endpoint"],
-            "campaign": asked["campaign"],
-            "sha256": str(asked["sha256"]),
-            "reason": str(note.get("reason", "no_answer_seen")),
-            "request_id": note.get("request_id"),
-            "at": str(note.get("at")),
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError("the cache holds a record of a send that this tool did not write") from error
-
-
-def _stored_to_dict(stored: Stored) -> dict[str, Any]:
-    kept = {name: value for name, value in asdict(stored.outcome).items() if value is not None}
-    return {
-        "scored": isinstance(stored.outcome, Detection),
-        "outcome": kept,
-        "attempts": stored.attempts,
-        "key_fingerprint": stored.key_fingerprint,
-    }
-
-
-def stored_from_text(text: str, *, key: str) -> Stored:
-    """What a row of the cache says, checked as if it came from a stranger.
-
-    Raises:
-        ValueError: It is not an entry of ours, belongs to another question, or holds an impossible outcome.
-    """
-    record = json.loads(text)
-    if Question(**record["question"]).key != key:
-        raise ValueError("the entry answers another question")
-    kept = record["outcome"]
-    outcome = _detection(kept) if record["scored"] is True else _no_response(kept)
-    attempts = record["attempts"]
-    if type(attempts) is not int or attempts < 1:
-        raise ValueError(f"attempts is {attempts!r}")
-    return Stored(outcome=outcome, attempts=attempts, key_fingerprint=str(record["key_fingerprint"]))
-
-
-def _detection(kept: Mapping[str, Any]) -> Detection:
-    for name in ("score", "threshold"):
-        value = kept.get(name, 0.0)
-        if type(value) not in (int, float) or not 0 <= value <= 1:
-            raise ValueError(f"{name} is {value!r}; expected a number in [0, 1]")
-    if kept.get("result") not in (True, False, None):
-        raise ValueError(f"result is {kept['result']!r}")
-    _check_texts(kept, "request_id", "received_at", "server_date")
-    return Detection(**kept)
-
-
-def _no_response(kept: Mapping[str, Any]) -> NoResponse:
-    outcome = NoResponse(**{**kept, "kind": Kind(kept["kind"])})
-    if not outcome.permanent:
-        raise ValueError(f"an outcome of the kind {outcome.kind.value!r} is not one that is kept")
-    _check_texts(kept, "reason", "detail", "request_id", "received_at", "server_date")
-    return outcome
-
-
-def _check_texts(kept: Mapping[str, Any], *names: str) -> None:
-    for name in names:
-        if type(kept.get(name, "")) is not str:
-            raise ValueError(f"{name} is {kept[name]!r}; expected a text")
 
 
 @contextmanager

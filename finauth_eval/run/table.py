@@ -13,7 +13,7 @@ from finauth_eval.dataset import Sample
 from finauth_eval.detection import Detection
 from finauth_eval.media import MediaFile
 from finauth_eval.run.plan import Plan
-from finauth_eval.run.store import Stored
+from finauth_eval.run.records import Stored
 from finauth_eval.scores import COLUMNS
 
 __all__ = ["audit_fields", "count_fields", "score_frame"]
@@ -53,7 +53,9 @@ def score_frame(
     attributes = list(dict.fromkeys(name for s in plan.dataset.samples for name in s.attributes))
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     for name in attributes:
-        column = f"manifest_{name}" if name in COLUMNS else name
+        column = name
+        while column in frame.columns:  # the table's own columns, and other attributes, keep their names
+            column = f"manifest_{column}"
         frame[column] = pd.Series([s.attributes.get(name, "") for s in plan.dataset.samples], dtype="object")
     return frame
 

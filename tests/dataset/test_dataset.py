@@ -243,7 +243,15 @@ def test_odd_file_names_survive(tmp_path, make_png):
         ("m.csv", b"path,label,label\na,b,c\n", "occurs twice"),
         ("m.jsonl", b'{"path": "a", "label": "real"}\n{oops\n', "line 2: not readable as JSON"),
         ("m.jsonl", b"[1]\n", "line 1: expected a JSON object"),
-        ("m.parquet", b"PAR1 but not really", "not readable as Parquet"),
+        ("m.parquet", b"PAR1 but not really", "not readable as parquet"),
+        ("m.csv", b"\xef\xbb\xbf", "there is no column|there are no samples"),
+        ("m.csv", b"path,label, label\na,real,fake\n", "occurs twice"),
+        ("m.jsonl", b'{"path": "a", "label": "real", "label": "fake"}', "occurs twice"),
+        (
+            "m.jsonl",
+            b'{"path": "a", "label": "real", "x": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+            "not readable as JSON",
+        ),
         ("m.xlsx", b"x", "expected a folder, or a file that ends in"),
     ],
 )
@@ -251,6 +259,35 @@ def test_a_manifest_that_cannot_be_read_is_a_clear_error(tmp_path, name, content
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DatasetError, match=expected):
         load_dataset(tmp_path / name)
+
+
+def test_texts_that_cannot_be_written_are_written_out(tmp_path, make_png):
+    (tmp_path / "a.png").write_bytes(make_png())
+    (tmp_path / "m.jsonl").write_text(
+        '{"path": "a.png", "label": "real", "subject": "\\ud800", "note": "x\\udcff"}'
+    )
+    (sample,) = load_dataset(tmp_path / "m.jsonl").samples
+    assert sample.subject == "\\ud800"
+    assert dict(sample.attributes) == {"note": "x\\udcff"}
+
+
+def test_numbers_dates_and_bytes_of_a_parquet_manifest_are_plain_texts(tmp_path, make_png):
+    (tmp_path / "a.png").write_bytes(make_png())
+    frame = pd.DataFrame(
+        {"path": ["a.png"], "label": [b"fake"], "taken": [pd.Timestamp("2026-01-02")], "n": [3]}
+    )
+    frame.to_parquet(tmp_path / "m.parquet")
+    (sample,) = load_dataset(tmp_path / "m.parquet").samples
+    assert sample.label == "attack"
+    assert dict(sample.attributes) == {"taken": "2026-01-02 00:00:00", "n": "3"}
+
+
+def test_a_linked_folder_is_reported_and_not_passed_over(picture_folder):
+    root = picture_folder()
+    (root / "attack" / "print").symlink_to(root / "attack" / "replay")
+    check = check_dataset(root)
+    assert [finding.kind for finding in check.findings] == ["not_a_file"]
+    assert "attack/print" in check.findings[0].message
 
 
 def test_a_missing_manifest_is_a_clear_error(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -80,6 +81,13 @@ TABLE = [
     (400, "SOMETHING_NEW:with a reason", Kind.UNLISTED, "something_new"),
     (200, "NO_FACE_FOUND", Kind.PERMANENT, "no_face_found"),
     (429, "SLOW_DOWN", Kind.TOO_OFTEN, "slow_down"),
+    (400, "VIDEO_DURATION_LIMIT_EXCEEDED", Kind.UNLISTED, "video_duration_limit_exceeded"),
+    (400, "INTERNAL_TIMEOUT:TIME_LIMIT", Kind.TRANSIENT, "internal_timeout"),
+    (500, "INTERNAL_ERROR: memory limit", Kind.TRANSIENT, "internal_error"),
+    (403, "INTERNAL_ERROR", Kind.TRANSIENT, "internal_error"),
+    (413, "CONCURRENCY_LIMIT_EXCEEDED", Kind.CONCURRENCY, "concurrency_limit_exceeded"),
+    (403, f"{A}:API_KEY_LIMITED_PERMISSION", Kind.ACCOUNT, "authentication_error"),
+    (403, "CALL_RATE_EXCEEDED", Kind.TOO_OFTEN, "call_rate_exceeded"),
 ]
 
 
@@ -101,6 +109,8 @@ def test_every_error_word_has_its_kind(status, error, kind, reason, field):
         (502, b"", Kind.TRANSIENT, "http_502"),
         (403, b"<!DOCTYPE html><title>Access\n denied</title>", Kind.FIREWALL, "firewall"),
         (405, b"<html>no title</html>", Kind.FIREWALL, "firewall"),
+        (403, b"\xef\xbb\xbf<!-- ray 1 --> <html><title>Access denied</title>", Kind.FIREWALL, "firewall"),
+        (502, b"connection limit reached", Kind.TRANSIENT, "http_502"),
         (404, b"not found", Kind.ADDRESS, "http_404"),
         (302, b"", Kind.ADDRESS, "http_302"),
         (429, b"", Kind.TOO_OFTEN, "http_429"),
@@ -114,6 +124,19 @@ def test_an_answer_without_an_error_word_is_judged_by_its_status(status, body, k
     assert (told.kind, told.reason) == (kind, reason)
     if kind is Kind.FIREWALL:
         assert told.detail == ("Access denied" if status == 403 else "a page without a title")
+
+
+def test_a_hostile_page_is_looked_at_quickly():
+    began = time.perf_counter()
+    for page in (b"<html>" + b"<title>" * 140_000, b"<!--" * 200_000, b"<title" * 100_000):
+        answer(403, page)
+    assert time.perf_counter() - began < 5  # a pattern that backtracks took 48 s for the first
+
+
+def test_what_cannot_be_written_is_written_out():
+    told = answer(200, b'{"score": 0.5, "request_id": "\\ud800"}')
+    assert told.request_id == "\\ud800"
+    assert answer(400, b'{"error": "X\\udfff: \\ud800"}').reason == "x\\udfff"
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("3", 3.0), ("0.5", 0.5), ("-1", None), ("1e9", None), ("nan", None),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -264,7 +268,92 @@ def test_a_send_without_an_answer_is_held_when_asked_to(sandbox, picture_folder,
     _, run = run_on(server, root, on_ambiguous="hold")
     assert (run["exit"], run["no_response"], run["scored"], run["sends"]) == (3, {"ambiguous": 1}, 4, 5)
     _, again = run_on(server, root, on_ambiguous="hold")
-    assert (again["exit"], again["sends"], again["possibly_billed"]) == (0, 1, 1)
+    assert (again["exit"], again["sends"], again["no_response"]) == (3, 0, {"ambiguous": 1}), (
+        "held in later runs too"
+    )
+    _, freed = run_on(server, root, on_ambiguous="retry")
+    assert (freed["exit"], freed["sends"], freed["possibly_billed"]) == (0, 1, 1)
+
+
+def test_an_outage_is_not_answered_with_a_storm_of_retries(sandbox, picture_folder, run_on):
+    server = sandbox("500:1.0")
+    _, run = run_on(server, picture_folder(bona_fide=150, attack=50))
+    assert run["exit"] == 3
+    assert run["retries"] <= 100  # 500 tokens, 5 a retry
+    assert server.stats()["requests"] == run["sends"] == 200 + run["retries"]
+    assert "contact FinAuth with" in run["message"]
+
+
+def test_refused_signatures_stop_the_run_within_the_calls_in_flight(sandbox, picture_folder, run_on):
+    server = sandbox("expired_sign:1.0", latency_ms=100)
+    _, run = run_on(server, picture_folder(bona_fide=100, attack=50), max_concurrency=20)
+    assert run["exit"] == 4
+    assert server.stats()["requests"] <= 10 + 1  # those in flight, and the one that was signed again
+
+
+def test_a_slow_upload_is_not_taken_for_a_file_that_is_too_large(tmp_path, run_on, make_png):
+    (tmp_path / "d" / "real").mkdir(parents=True)
+    (tmp_path / "d" / "real" / "big.png").write_bytes(make_png() + b"\x00" * 9_000_000)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # accepts, and never reads
+        port = deaf.getsockname()[1]
+        server = RunningSandbox(endpoint=f"http://127.0.0.1:{port}/finauth/v5/anti_deepfake", pid=0)
+        _, run = run_on(server, tmp_path / "d", request_timeout_s=0.3)
+    assert (run["exit"], run["no_response"], run["possibly_billed"]) == (3, {"gave_up": 1}, 0)
+
+
+def test_what_an_answer_says_cannot_cost_the_table(scripted, picture_folder, run_on, tmp_path):
+    odd = {"request_id": "\ud800", "time_used": 10**30}
+    server = scripted(
+        lambda n: (200, {"score": 0.5, **odd}) if n == 2 else (400, {"error": "NO_FACE_FOUND:\udfff"})
+    )
+    table, run = run_on(server, picture_folder())
+    assert (run["exit"], run["scored"], run["no_response"]) == (0, 1, {"no_face_found": 4})
+    table.write(tmp_path / "run")
+    _, again = run_on(server, picture_folder(name="same"))
+    assert (again["exit"], again["sends"]) == (0, 0)
+
+
+def test_what_a_server_echoes_of_the_request_is_not_kept(picture_folder, run_on, tmp_path):
+    class Echo(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            signature = body.split(b'name="sign"\r\n\r\n', 1)[1].split(b"\r\n", 1)[0].decode()
+            text = json.dumps({"error": f"BAD_ARGUMENTS: sign={signature}", "request_id": signature}).encode()
+            self.send_response(400)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/finauth/v5/anti_deepfake"
+        table, run = run_on(RunningSandbox(endpoint=url, pid=0), picture_folder(bona_fide=1, attack=1))
+        server.shutdown()
+    assert run["no_response"] == {"bad_arguments": 2}
+    kept = b"".join(file.read_bytes() for file in (tmp_path / "cache").iterdir()) + json.dumps(run).encode()
+    signed = base64.b64encode(b"a=demo-key&b=")[:12]
+    for shift in range(3):  # the signature's text stands at one of three offsets of the encoding
+        assert base64.b64encode(b"x" * shift + b"a=demo-key&b=17")[4:16] not in kept
+    assert signed not in kept
+    assert table.frame["request_id"].isna().all()
+
+
+def test_an_error_of_the_program_drains_what_is_in_flight_and_keeps_the_table(
+    sandbox, picture_folder, run_on, caplog
+):
+    def broken(_: object) -> None:
+        raise RuntimeError("a progress bar that breaks")
+
+    server = sandbox(latency_ms=50)
+    table, run = run_on(server, picture_folder(bona_fide=40, attack=20), progress=broken)
+    assert run["exit"] == 3
+    assert "a progress bar that breaks" in run["message"]
+    assert len(table) == 60
+    assert run["scored"] == run["sends"] == sum(server.stats()["scored"].values())
+    assert run["possibly_billed"] == 0
+    assert "error of this program" in caplog.text
 
 
 def test_results_are_audited_against_both_readings_of_the_threshold(sandbox, picture_folder, run_on):

@@ -137,9 +137,9 @@ def test_a_rate_must_be_a_rate():
 
 def test_the_retry_budget_runs_out_and_is_earned_back():
     budget = RetryBudget()
-    assert [budget.take(timed_out=True) for _ in range(51)] == [10] * 50 + [0]
+    assert [budget.take(timed_out=True) for _ in range(51)] == [10] * 50 + [None]
     budget.give_back(10)
-    assert [budget.take(timed_out=False) for _ in range(3)] == [5, 5, 0]
+    assert [budget.take(timed_out=False) for _ in range(3)] == [5, 5, None]
     for _ in range(1000):
         budget.give_back(0)
     assert budget.tokens == 500

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import threading
 
 import pandas as pd
 import pytest
@@ -80,6 +82,49 @@ def test_max_per_second_is_kept_to(sandbox, picture_folder, run_on):
     assert run["wall_s"] >= 1.0  # eleven sends, a tenth of a second apart
 
 
+def test_max_per_second_holds_when_answers_are_slow(sandbox, picture_folder, run_on):
+    server = sandbox(latency_ms=1500)
+    _, run = run_on(server, picture_folder(bona_fide=8, attack=4), max_per_second=10.0, max_concurrency=64)
+    assert run["exit"] == 0
+    assert run["wall_s"] >= 1.1 + 1.5  # the twelfth send is 1.1 s after the first
+
+
+@pytest.mark.parametrize("option", [{"max_per_second": float("inf")}, {"request_timeout_s": float("nan")},
+                                    {"max_concurrency": 0}, {"max_per_second": 0}])  # fmt: skip
+def test_numbers_that_no_run_could_keep_are_refused_before_anything_is_sent(picture_folder, tmp_path, option):
+    with pytest.raises(ValueError, match=next(iter(option))):
+        fe.collect_scores(fe.load_dataset(picture_folder()), endpoint="sgp", cache=tmp_path / "c", **option)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_proxy_that_refuses_is_no_send(picture_folder, run_on, monkeypatch, tmp_path):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        thread = threading.Thread(target=refuse, args=(listener, 15), daemon=True)
+        thread.start()
+        table = fe.collect_scores(
+            fe.load_dataset(picture_folder(bona_fide=1, attack=1)),
+            endpoint="https://nowhere.invalid",
+            cache=tmp_path / "c",
+            credentials=fe.Credentials(api_key="k", api_secret="s"),
+            patience=0.01,
+        )
+    run = table.provenance.run
+    assert (run["exit"], run["no_response"], run["possibly_billed"]) == (3, {"gave_up": 2}, 0)
+
+
+def refuse(listener: socket.socket, times: int) -> None:
+    for _ in range(times):
+        try:
+            connection, _ = listener.accept()
+        except OSError:  # the test is over
+            return
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n")
+
+
 def test_a_dry_run_needs_no_credentials_and_sends_nothing(
     sandbox, picture_folder, run_on, tmp_path, monkeypatch
 ):
@@ -106,6 +151,14 @@ def test_a_replay_needs_no_credentials_and_opens_no_connection(
     (root / "bona_fide" / "new.png").write_bytes(make_png(500))
     _, run = run_on(server, root, replay=True, credentials=None)
     assert (run["exit"], run["not_sent"]) == (3, {"not_cached": 1})
+
+
+def test_a_secret_that_is_no_text_is_refused_without_showing_it(tmp_path, monkeypatch, picture_folder):
+    monkeypatch.setenv("FINAUTH_API_KEY", "key")
+    monkeypatch.setenv("FINAUTH_API_SECRET", "sec\udcffret")
+    with pytest.raises(CredentialsError, match="FINAUTH_API_SECRET holds characters") as caught:
+        fe.collect_scores(fe.load_dataset(picture_folder()), endpoint="sgp", cache=tmp_path / "c")
+    assert "ret" not in str(caught.value)
 
 
 def test_without_credentials_nothing_is_sent(picture_folder, tmp_path, monkeypatch):
@@ -204,6 +257,13 @@ def test_attributes_of_the_manifest_are_columns_and_give_way_to_the_tables_own(
     assert table.frame["region"].isna().all()
 
 
+def test_attributes_that_collide_keep_their_values(sandbox, picture_folder, run_on):
+    root = picture_folder(bona_fide=1, attack=0)
+    (root / "m.csv").write_text("path,label,region,manifest_region\nbona_fide/00000.png,0,a,b\n")
+    frame = run_on(sandbox(), root / "m.csv")[0].frame
+    assert {frame["manifest_region"].item(), frame["manifest_manifest_region"].item()} == {"a", "b"}
+
+
 @pytest.mark.parametrize(
     ("where", "message"),
     [
@@ -214,6 +274,8 @@ def test_attributes_of_the_manifest_are_columns_and_give_way_to_the_tables_own(
         ("https://key:secret@host/", "a user, a query or a fragment"),
         ("https://host/?a=1", "a user, a query or a fragment"),
         ("https://host:port/", "is not a URL"),
+        ("http://127.0.0.1:9/\x01", "is not a URL"),
+        ("https://xn--a.invalid", "is not a URL"),
     ],
 )
 def test_an_endpoint_that_is_none_is_refused(where, message):

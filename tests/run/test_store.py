@@ -16,7 +16,8 @@ import pytest
 
 from finauth_eval.detection import Detection, Kind, NoResponse
 from finauth_eval.errors import StoreError, StoreLocked
-from finauth_eval.run.store import Question, Stored, open_store
+from finauth_eval.run.records import Question, Stored
+from finauth_eval.run.store import open_store
 
 QUESTION = Question(
     sha256="ab" * 32, size=10, media_type="image", endpoint="sgp", api_version="v5", campaign="default"
@@ -140,6 +141,13 @@ def test_a_planted_pickle_is_refused_and_never_loaded(tmp_path, where):
         (("outcome", "unknown"), 1),
         (("question", "sha256"), "cd" * 32),
         (("attempts",), 0),
+        (("attempts",), 10**30),
+        (("outcome",), "text"),
+        (("outcome",), None),
+        (("outcome", "time_used_ms"), 1.5),
+        (("outcome", "round_trip_ms"), [1]),
+        (("outcome", "request_id"), "\ud800"),
+        (("key_fingerprint",), 7),
         (("scored",), False),
     ],
 )
@@ -157,6 +165,33 @@ def test_an_edited_answer_is_rejected_and_not_used(tmp_path, path, value):
         found, rejected = store.answers([QUESTION.key])
     assert found == {}
     assert len(rejected) == 1
+
+
+def test_a_row_that_is_not_text_and_a_nested_one_are_left_out_and_the_others_are_found(tmp_path):
+    others = [replace(QUESTION, size=size) for size in (20, 21)]
+    with open_store(tmp_path) as store:
+        for question in (QUESTION, *others):
+            keep(store, question)
+    edit(
+        tmp_path,
+        "UPDATE Cache SET value = CAST(x'ff00ff' AS TEXT) WHERE key = ?",
+        (f"answer/{others[0].key}",),
+    )
+    nested = "[" * 50_000
+    edit(tmp_path, "UPDATE Cache SET value = ? WHERE key = ?", (nested, f"answer/{others[1].key}"))
+    with open_store(tmp_path) as store:
+        found, rejected = store.answers([QUESTION.key, *(question.key for question in others)])
+    assert set(found) == {QUESTION.key}
+    assert len(rejected) == 2
+
+
+def test_an_unreadable_record_of_a_send_is_listed_and_not_fatal(tmp_path):
+    with open_store(tmp_path) as store:
+        store.record_send(QUESTION, at="2026-01-01T00:00:00+00:00")
+    edit(tmp_path, "UPDATE Cache SET value = '[[' ")
+    with open_store(tmp_path) as store:
+        (note,) = store.possibly_billed(endpoint="sgp", campaign="default")
+    assert note["reason"] == "unreadable_record"
 
 
 def test_an_outcome_that_is_not_final_is_not_taken_from_the_cache(tmp_path):
