@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finauth_eval.metrics.curves import roc_curve
 from finauth_eval.metrics.estimate import finite_or_none
+from finauth_eval.metrics.fixed_apcer import allowed_misses
 
 if TYPE_CHECKING:
     from finauth_eval.metrics.counts import ScoreCounts
@@ -58,13 +58,14 @@ def average_precision(counts: ScoreCounts) -> float:
         >>> round(average_precision(ScoreCounts.from_arrays([0.1, 0.4, 0.35, 0.8], [False, False, True, True])), 4)
         0.8333
     """
-    hits = np.cumsum(counts.attack[::-1])
-    if not hits.size or not hits[-1]:
+    m, n = counts.n_attack, counts.n_bona_fide
+    if not m:
         return float("nan")
-    decided = np.cumsum(counts.bona_fide[::-1])
-    decided += hits
-    precision = hits / np.maximum(decided, 1)  # rows above the first sample decide nothing
-    return min(1.0, float(np.dot(counts.attack[::-1], precision)) / int(hits[-1]))
+    total = 0.0
+    for placed in counts.placements.blocks():
+        hits = m - placed.missed
+        total += float(np.dot(placed.attack, hits / (hits + (n - placed.below))))
+    return min(1.0, total / m)
 
 
 def partial_auc(counts: ScoreCounts, *, max_bpcer: float = 0.05) -> PartialAuc:
@@ -88,16 +89,29 @@ def partial_auc(counts: ScoreCounts, *, max_bpcer: float = 0.05) -> PartialAuc:
     """
     if not 0 < max_bpcer <= 1:
         raise ValueError(f"max_bpcer is {max_bpcer!r}; expected a share in (0, 1]")
-    curve = roc_curve(counts)
-    if np.isnan(curve.x[-1]) or np.isnan(curve.y[-1]):
+    if not counts.n_attack or not counts.n_bona_fide:
         return PartialAuc(max_bpcer=max_bpcer, value=float("nan"), mcclish=float("nan"))
-    stop = int(np.searchsorted(curve.x, max_bpcer, side="right"))
-    x = np.append(curve.x[:stop], max_bpcer)
-    y = np.append(
-        curve.y[:stop], np.interp(max_bpcer, curve.x[stop - 1 : stop + 1], curve.y[stop - 1 : stop + 1])
-    )
-    value = float(np.trapezoid(y, x))
+    value = _area_up_to(counts, max_bpcer)
     least = max_bpcer * max_bpcer / 2
     return PartialAuc(
         max_bpcer=max_bpcer, value=value, mcclish=(1 + (value - least) / (max_bpcer - least)) / 2
     )
+
+
+def _area_up_to(counts: ScoreCounts, max_bpcer: float) -> float:
+    m, n, placements = counts.n_attack, counts.n_bona_fide, counts.placements
+    row = placements.row_with_alarms(allowed_misses(n, max_bpcer))
+    # whole steps of the curve: each attack stands above the bona fide samples between `row` and itself
+    skipped = n - placements.alarms_at(row)
+    twice = sum(
+        int(np.dot(placed.attack, 2 * (placed.below - skipped) + placed.tied))
+        for placed in placements.blocks(placements.position(row))
+    )
+    area = twice / (2 * m * n)
+    bpcer, hits = placements.alarms_at(row) / n, (m - placements.missed_at(row)) / m
+    if not row or bpcer == max_bpcer:
+        return area
+    # and a part of the step that crosses the limit
+    next_bpcer, next_hits = placements.alarms_at(row - 1) / n, (m - placements.missed_at(row - 1)) / m
+    at_limit = hits + (next_hits - hits) * (max_bpcer - bpcer) / (next_bpcer - bpcer)
+    return area + (max_bpcer - bpcer) * (hits + at_limit) / 2

@@ -65,6 +65,8 @@ def audit_decisions(
         (1, 0, 1)
     """
     known = ~np.isnan(thresholds)
+    if not known.any():  # a table of other origin names no threshold
+        return DecisionAudit(ge_mismatches=0, gt_mismatches=0, at_threshold=0, audited=0, thresholds_seen=())
     audited = known & has_result & ~np.isnan(scores)
     score, threshold, result = scores[audited], thresholds[audited], results[audited]
     return DecisionAudit(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from finauth_eval.metrics.placements import Placements, cumulated
 from finauth_eval.metrics.tally import tally
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["ScoreCounts"]
+
+_FEW_TYPES: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,6 +33,8 @@ class ScoreCounts:
         attack: Attacks at each score, of every type together, shape (k,).
         by_attack_type: Attacks at each score for every named type, each of shape (k,); names ascending.
 
+    The counts are int64, or int32 where nearly every sample has a score of its own.
+
     Example:
         >>> counts = ScoreCounts.from_arrays([0.1, 0.9, 0.9], [False, True, True], ["", "swap", "mask"])
         >>> counts.n_bona_fide, counts.n_attack, counts.n_of("swap")
@@ -39,9 +44,11 @@ class ScoreCounts:
     """
 
     scores: NDArray[np.float64]
-    bona_fide: NDArray[np.int64]
-    attack: NDArray[np.int64]
-    by_attack_type: Mapping[str, NDArray[np.int64]]
+    bona_fide: NDArray[Any]
+    attack: NDArray[Any]
+    by_attack_type: Mapping[str, NDArray[Any]]
+    # sums that several numbers share, each made when it is first asked for
+    _made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def from_arrays(
@@ -96,14 +103,12 @@ class ScoreCounts:
                 f"{values.size} scores, {is_attack.size} labels and {type_codes.size} attack types;"
                 " expected as many of each"
             )
-        if not np.isfinite(values).all():
+        # the sum of both ends is finite only where every score is
+        if values.size and not np.isfinite(values.min() / 2 + values.max() / 2):
             raise ValueError("a score is NaN or infinite; count only samples that have a score")
-        # 0: bona fide, 1: attack without a type, 2 and on: the types; then only those that occur, without gaps
-        wide = np.where(is_attack, type_codes + 2, 0).astype(np.min_scalar_type(len(types) + 2))
-        present = np.flatnonzero(np.bincount(wide, minlength=len(types) + 2))
-        narrow = np.searchsorted(present, np.arange(len(types) + 2)).astype(wide.dtype)
-        distinct, counts = tally(values, narrow[wide], len(present))
-        by_code = dict(zip(present.tolist(), counts, strict=True))
+        codes, present = _class_codes(is_attack, type_codes, len(types))
+        distinct, counts = tally(values, codes, len(present))
+        by_code = dict(zip(present, counts, strict=True))
         nothing = np.zeros(distinct.size, dtype=np.int64)
         named = {types[code - 2]: count for code, count in by_code.items() if code > 1}
         return cls(
@@ -136,14 +141,30 @@ class ScoreCounts:
         )
 
     @property
+    def cleared(self) -> NDArray[Any]:
+        """Bona fide samples at or below each score, shape (k,)."""
+        if "cleared" not in self._made:
+            self._made["cleared"] = cumulated(self.bona_fide)
+        found: NDArray[Any] = self._made["cleared"]
+        return found
+
+    @property
+    def placements(self) -> Placements:
+        """Where the attacks stand among the bona fide samples."""
+        if "placements" not in self._made:
+            self._made["placements"] = Placements.of(self.attack, self.bona_fide, self.cleared)
+        found: Placements = self._made["placements"]
+        return found
+
+    @property
     def n_bona_fide(self) -> int:
         """How many bona fide samples there are."""
-        return int(self.bona_fide.sum())
+        return int(self.cleared[-1]) if self.scores.size else 0
 
     @property
     def n_attack(self) -> int:
         """How many attacks there are."""
-        return int(self.attack.sum())
+        return self.placements.n_attack
 
     @property
     def in_unit_range(self) -> bool:
@@ -165,9 +186,14 @@ class ScoreCounts:
             ValueError: There is no such type.
         """
         own = self._of(attack_type)
-        return ScoreCounts(
-            scores=self.scores, bona_fide=self.bona_fide, attack=own, by_attack_type={attack_type: own}
-        )
+        if attack_type not in self._made.setdefault("selected", {}):
+            selected = ScoreCounts(
+                scores=self.scores, bona_fide=self.bona_fide, attack=own, by_attack_type={attack_type: own}
+            )
+            selected._made["cleared"] = self.cleared  # the same bona fide samples
+            self._made["selected"][attack_type] = selected
+        found: ScoreCounts = self._made["selected"][attack_type]
+        return found
 
     def compact(self) -> ScoreCounts:
         """The same counts without the scores at which there is no sample."""
@@ -181,14 +207,43 @@ class ScoreCounts:
             by_attack_type={name: count[seen] for name, count in self.by_attack_type.items()},
         )
 
-    def _of(self, attack_type: str) -> NDArray[np.int64]:
+    def _of(self, attack_type: str) -> NDArray[Any]:
         if attack_type not in self.by_attack_type:
             known = ", ".join(self.by_attack_type) or "none"
             raise ValueError(f"no attack type {attack_type!r}; the types are {known}")
         return self.by_attack_type[attack_type]
 
 
-def _total(counts: Sequence[NDArray[np.int64]], nothing: NDArray[np.int64]) -> NDArray[np.int64]:
-    if len(counts) == 1:
-        return counts[0]
-    return np.sum(counts, axis=0, dtype=np.int64) if counts else nothing
+def _class_codes(
+    is_attack: NDArray[np.bool_], type_codes: NDArray[np.integer[Any]], n_types: int
+) -> tuple[NDArray[np.unsignedinteger[Any]], list[int]]:
+    """Each sample's class without gaps, and which class that is.
+
+    Classes are 0: bona fide, 1: attack without a type, 2 and on: the types.
+    """
+    dtype = np.min_scalar_type(n_types + 1)
+    wide: NDArray[np.unsignedinteger[Any]] = type_codes.astype(dtype)  # -1 wraps around, and back
+    wide += dtype.type(2)
+    wide *= is_attack
+    if n_types <= _FEW_TYPES:  # some passes over single bytes cost less than one lookup of each
+        present = [code for code in range(n_types + 2) if (wide == code).any()]
+    else:
+        present = np.unique(wide).tolist()
+    if present == list(range(len(present))):
+        return wide, present
+    if len(present) > _FEW_TYPES:
+        place = np.searchsorted(present, np.arange(n_types + 2)).astype(dtype)
+        return np.asarray(place[wide]), present
+    codes = np.zeros(wide.size, dtype=dtype)
+    for code in present[1:]:
+        codes += wide >= code
+    return codes, present
+
+
+def _total(counts: Sequence[NDArray[Any]], nothing: NDArray[np.int64]) -> NDArray[Any]:
+    if len(counts) <= 1:
+        return counts[0] if counts else nothing
+    total: NDArray[Any] = counts[0] + counts[1]
+    for own in counts[2:]:
+        total += own
+    return total

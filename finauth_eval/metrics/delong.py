@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from finauth_eval.metrics.counts import ScoreCounts
+    from finauth_eval.metrics.placements import Placements
 
 __all__ = ["auc"]
 
@@ -73,30 +74,44 @@ def auc(counts: ScoreCounts, *, confidence: float = 0.95) -> Estimate:
 
 
 def _area_and_variance(counts: ScoreCounts, m: int, n: int) -> tuple[float, float, bool]:
+    """The area, its variance (``nan`` where that is not known), and whether it vanishes."""
+    placements = counts.placements
     # twice the placements, so that they are whole numbers and the sum is exact
-    attack, bona_fide = counts.attack, counts.bona_fide
-    below = 2 * np.cumsum(bona_fide) - bona_fide
-    twice = int(np.dot(attack, below))
+    twice = sum(int(np.dot(placed.attack, 2 * placed.below + placed.tied)) for placed in placements.blocks())
     value = twice / (2 * m * n)
     if twice in (0, 2 * m * n):
         return value, math.nan, False
-    above = 2 * (m - np.cumsum(attack)) + attack
-    variance = _spread(below, attack, scale=2 * n, mean=value, size=m) / m
-    variance += _spread(above, bona_fide, scale=2 * m, mean=value, size=n) / n
+    if min(m, n) < 2:
+        return value, math.nan, False
+    of_attacks, of_bona_fide = _squares(placements, value, m, n)
+    variance = of_attacks / (m - 1) / m + of_bona_fide / (n - 1) / n
     return value, variance, variance == 0
 
 
-def _spread(
-    placements: NDArray[np.int64], weight: NDArray[np.int64], *, scale: int, mean: float, size: int
-) -> float:
-    """Sample variance of the placements of one class; ``nan`` for a single sample."""
-    if size < 2:
-        return math.nan
-    own = np.flatnonzero(weight)
-    apart = placements[own] / scale
+def _squares(placements: Placements, mean: float, m: int, n: int) -> tuple[float, float]:
+    """The squared distances of the placements from their mean, summed over the attacks and over the bona fide samples.
+
+    Bona fide samples between the same two attacks have the same placement, so that both sums need only the rows that
+    attacks have.
+    """
+    of_attacks = of_bona_fide = 0.0
+    cleared = 0  # bona fide samples at or below the attacks so far
+    for placed in placements.blocks():
+        of_attacks += _weighted(placed.attack, 2 * placed.below + placed.tied, 2 * n, mean)
+        above = 2 * (m - placed.missed)  # of the bona fide samples since the row before
+        since = placed.below - np.append(cleared, placed.below[:-1] + placed.tied[:-1])
+        of_bona_fide += _weighted(since, above, 2 * m, mean)
+        if placements.tied is not None:
+            of_bona_fide += _weighted(placed.tied, above - placed.attack, 2 * m, mean)
+        cleared = int(placed.below[-1] + placed.tied[-1])
+    return of_attacks, of_bona_fide + (n - cleared) * mean**2
+
+
+def _weighted(weight: NDArray[np.int64], placements: NDArray[np.int64], scale: int, mean: float) -> float:
+    apart = placements / scale
     apart -= mean
     apart *= apart
-    return float(np.dot(apart, weight[own].astype(np.float64))) / (size - 1)
+    return float(np.dot(weight.astype(np.float64), apart))
 
 
 def _limits_without_variance(value: float, pairs: int, tail: float) -> tuple[float, float]:

@@ -6,13 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from finauth_eval.metrics.estimate import Estimate, finite_or_none
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from finauth_eval.metrics.counts import ScoreCounts
 
 __all__ = ["LIMITS", "ThresholdAtApcer", "allowed_misses", "bpcer_at_apcer"]
@@ -83,24 +79,24 @@ def bpcer_at_apcer(counts: ScoreCounts, limit: float, *, confidence: float = 0.9
         return ThresholdAtApcer(
             apcer=limit, threshold=math.nan, worst_type=nothing, pooled_threshold=math.nan, pooled=nothing
         )
-    seen = counts.compact()
-    n = seen.n_bona_fide
-    at_pooled = highest_row(seen.attack, limit)
-    at_worst = min((highest_row(own, limit) for own in seen.by_attack_type.values()), default=None)
+    n = counts.n_bona_fide
+    at_pooled = _highest_row(counts, limit)
+    by_type = [counts.select(name) for name in counts.by_attack_type]
+    at_worst = min((_highest_row(own, limit) for own in by_type if own.n_attack), default=None)
 
     def bpcer(row: int) -> Estimate:
-        blocked = int(seen.bona_fide[row:].sum())
         return Estimate(
-            value=blocked / n, low=math.nan, high=math.nan, confidence=confidence, n=n, method="none",
+            value=counts.placements.alarms_at(row) / n,
+            low=math.nan, high=math.nan, confidence=confidence, n=n, method="none",
             reason="an interval needs the bootstrap, for the threshold was chosen on the same data",
         )  # fmt: skip
 
     untyped = Estimate.undefined("no attack has a type", confidence=confidence, method="none")
     return ThresholdAtApcer(
         apcer=limit,
-        threshold=float(seen.scores[at_pooled if at_worst is None else at_worst]),
+        threshold=float(counts.scores[at_pooled if at_worst is None else at_worst]),
         worst_type=untyped if at_worst is None else bpcer(at_worst),
-        pooled_threshold=float(seen.scores[at_pooled]),
+        pooled_threshold=float(counts.scores[at_pooled]),
         pooled=bpcer(at_pooled),
     )
 
@@ -116,10 +112,9 @@ def allowed_misses(n: int, limit: float) -> int:
     return next(misses for misses in (guess + 1, guess, guess - 1) if misses <= n and misses / n <= limit)
 
 
-def highest_row(attack: NDArray[np.int64], limit: float) -> int:
-    """The highest row whose score, as threshold, misses at most a share ``limit`` of these attacks."""
-    misses = np.cumsum(attack)
-    return int(np.searchsorted(misses, allowed_misses(int(misses[-1]), limit), side="right"))
+def _highest_row(counts: ScoreCounts, limit: float) -> int:
+    """The highest row whose score, as threshold, misses at most a share ``limit`` of the attacks."""
+    return counts.placements.row_within(allowed_misses(counts.n_attack, limit))
 
 
 def _why_undefined(counts: ScoreCounts) -> str | None:
