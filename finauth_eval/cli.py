@@ -30,6 +30,12 @@ class _Commands(TyperGroup):
             # a ValueError is an option that no command can work with; its message says which and what is expected
             _say(f"finauth-eval: {error}")
             raise typer.Exit(getattr(error, "exit_code", 2)) from None
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise  # a reader that has seen enough; typer ends quietly
+            place = f"{error.filename}: " if error.filename else ""
+            _say(f"finauth-eval: {place}{error.strerror or error}")
+            raise typer.Exit(6) from None
         except KeyboardInterrupt:
             _say("finauth-eval: interrupted")
             raise typer.Exit(130) from None
@@ -121,7 +127,8 @@ def demo(
     from finauth_eval.demo.journey import run_demo
 
     journey = run_demo(out=out, data=data, cache=cache, say=_say)
-    typer.echo(f"report: {journey.report}")
+    if journey.report is not None:
+        typer.echo(f"report: {journey.report}")
     raise typer.Exit(journey.exit_code)
 
 
@@ -137,6 +144,7 @@ def dataset_check(manifest: Manifest, json_file: Json = None) -> None:
             typer.echo(f"{finding.severity}: {_printable(finding.message)}")
         errors, warnings = len(check.errors), len(check.findings) - len(check.errors)
         typer.echo(f"{len(check.dataset)} samples, {errors} errors, {warnings} warnings")
+        typer.echo(f"digest {check.dataset.digest}")
     raise typer.Exit(2 if check.errors else 0)
 
 
@@ -428,6 +436,8 @@ def _read(
 
 
 def _require_coverage(table: ScoreTable, least: float) -> None:
+    if not 0 <= least <= 1:
+        raise InputError(f"--min-coverage is {least}; expected a share in [0, 1]")
     scored = int(table.scored.sum())
     if scored < least * len(table):
         _say(
@@ -453,11 +463,12 @@ def _policies(
 
 
 def _costs(text: str) -> dict[str, float]:
+    parts = text.split(",")
     try:
-        costs = {name.strip(): float(value) for name, value in (part.split("=") for part in text.split(","))}
+        costs = {name.strip(): float(value) for name, value in (part.split("=") for part in parts)}
     except ValueError:
         costs = {}
-    if set(costs) != {"miss", "alarm"}:
+    if set(costs) != {"miss", "alarm"} or len(parts) != 2:
         raise InputError(f"--cost is {text!r}; expected miss=20,alarm=1")
     return costs
 
@@ -515,8 +526,8 @@ class _extra:  # noqa: N801 - reads as the statement it is
             raise MissingExtra(
                 f"{error.name or error} is not installed; this needs: pip install 'finauth-eval[{self._name}]'"
             ) from error
-        if isinstance(error, FileNotFoundError):  # the detector's weights
-            raise InputError(str(error)) from error
+        if isinstance(error, OSError):  # the detector's weights are missing, or the port is taken
+            raise InputError(str(error.strerror or error)) from error
 
 
 def _file_progress() -> Any:

@@ -43,6 +43,7 @@ def read_columns(frame: pd.DataFrame, *, score_range: ScoreRange, source: str) -
     Raises:
         ScoresError: A value is not what its column holds; the message names the row.
     """
+    _refuse_nested(frame, source)
     columns: dict[str, Any] = {"sample_id": _sample_ids(frame)}
     columns["label"] = label = _labels(frame["label"], source=source)
     columns["score"] = score = _scores(frame["score"], score_range=score_range, source=source)
@@ -53,6 +54,16 @@ def read_columns(frame: pd.DataFrame, *, score_range: ScoreRange, source: str) -
             columns[name] = _standard_column(frame, name, source=source)
     ordered = {name: columns[name] for name in COLUMNS}
     return ordered | {str(name): frame[name].array for name in frame.columns if name not in ordered}
+
+
+def _refuse_nested(frame: pd.DataFrame, source: str) -> None:
+    """Refuse lists and structures, which Parquet can hold and no column of a table may."""
+    for name in frame.columns:
+        first = frame[name].dropna().head(1) if frame[name].dtype == object else ()
+        if any(isinstance(value, list | dict | set | np.ndarray) for value in first):
+            raise ScoresError(
+                f"{source}: the column {name!r} holds lists or structures; expected plain values"
+            )
 
 
 def refuse_twins(names: Sequence[str], source: object) -> None:

@@ -29,6 +29,14 @@ __all__ = ["COLUMNS", "Provenance", "ScoreTable", "read_scores"]
 
 SCORES_FILE: Final = "scores.parquet"
 RUN_FILE: Final = "run.json"
+_RUN_FIELDS: Final[dict[str, type]] = {
+    "dataset": dict, "package_versions": dict, "settings": dict, "no_response": dict, "not_sent": dict,
+    "result_mismatches": dict, "thresholds_seen": list, "possibly_billed_sends": list, "endpoint": str,
+    "region": str, "campaign": str, "message": str, "samples": int, "scored": int, "unique_contents": int,
+    "from_cache": int, "sends": int, "retries": int, "possibly_billed": int, "concurrency_limited": int,
+    "started_at": str, "ended_at": str, "exit": int,
+}  # fmt: skip
+"""What this tool reads of a run.json, and of which kind each is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,12 +227,15 @@ def _read_run(file: Path) -> dict[str, Any]:
         return {}
     try:
         run = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ScoresError(
             f"{file}: not readable as JSON ({error}); run the command that made it again"
         ) from error
     if not isinstance(run, dict):
         raise ScoresError(f"{file}: expected a JSON object, found {type(run).__name__}")
+    for name, kind in _RUN_FIELDS.items():
+        if not isinstance(run.get(name), kind | None):
+            raise ScoresError(f"{file}: {name} is {str(run[name])[:60]!r}; expected {kind.__name__}")
     return run
 
 

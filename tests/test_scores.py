@@ -125,6 +125,26 @@ def test_the_separator_is_found_and_a_byte_order_mark_is_skipped(tmp_path, separ
     assert table.frame["region"].tolist() == ["sg", "id"]
 
 
+@pytest.mark.parametrize("run", ['{"dataset": "x"}', '{"package_versions": [1]}', "[" * 100_000, "[]",
+                                 '{"thresholds_seen": 1}', '{"sends": "many"}'])  # fmt: skip
+def test_a_run_json_that_was_tampered_with_is_a_clear_error(tmp_path, run):
+    fe.ScoreTable.from_frame(pd.DataFrame({"label": ["real"], "score": [0.1]})).write(tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text(run)
+    with pytest.raises(ScoresError, match=r"run\.json: "):
+        fe.read_scores(tmp_path / "run")
+
+
+@pytest.mark.parametrize("column", ["label", "attack_type", "site"])
+def test_columns_of_lists_are_refused_by_name(tmp_path, column):
+    frame = pd.DataFrame({"label": ["real"], "score": [0.1], "attack_type": ["x"], "site": ["a"]}).astype(
+        object
+    )
+    frame[column] = [["nested"]]
+    frame.to_parquet(tmp_path / "x.parquet")
+    with pytest.raises(ScoresError, match=f"the column '{column}' holds lists"):
+        fe.read_scores(tmp_path / "x.parquet")
+
+
 def test_blank_lines_at_the_end_are_no_samples(tmp_path):
     assert len(fe.read_scores(csv(tmp_path, "label,score\nreal,0.1\n\n\n"))) == 1
 

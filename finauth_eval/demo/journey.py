@@ -42,12 +42,12 @@ class Journey:
     """What the demo leaves behind.
 
     Attributes:
-        report: The HTML file.
+        report: The HTML file; ``None`` when the run was interrupted, and then an earlier report is left as it is.
         run: The run folder, with scores.parquet and run.json.
         exit_code: The run's.
     """
 
-    report: Path
+    report: Path | None
     run: Path
     exit_code: int
 
@@ -71,9 +71,13 @@ def run_demo(*, out: Path, data: Path, cache: Path, say: Callable[[str], None]) 
         manifest = build_demo(data, progress=say)
     except ImportError as error:
         raise MissingExtra(f"{error}; the demo needs: pip install 'finauth-eval[demo]'") from error
+    out.mkdir(parents=True, exist_ok=True)  # said before the work is done, if it can't be
     scores = _scores(manifest, cache=cache, say=say)
-    scores.write(out)
     summary = scores.provenance.run
+    if summary["exit"] == 130:
+        say("interrupted; what was answered is kept, run it again to go on")
+        return Journey(report=None, run=out, exit_code=130)
+    scores.write(out)
     say(f"{summary['samples']} samples, {summary['scored']} scored, {summary['sends']} sends")
     result = evaluate(scores, by=["media_type"])
     advice = recommend(scores, DEMO_POLICIES)

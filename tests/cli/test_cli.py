@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -207,6 +208,8 @@ def test_low_coverage_exits_7_after_saying_what_there_is(cli, tmp_path):
         (["recommend", "X", "--max-bpcer", "5"], "5"),
         (["recommend", "X", "--cost", "miss=1,alarm=1"], "--prior"),
         (["recommend", "X", "--cost", "20:1", "--prior", "0.1"], "miss=20,alarm=1"),
+        (["recommend", "X", "--cost", "miss=1,alarm=1,miss=2", "--prior", "0.1"], "miss=20,alarm=1"),
+        (["evaluate", "X", "--min-coverage", "nan"], "--min-coverage"),
         (["recommend", "X", "--holdout", "2"], "2"),
         (["plan"], "--max-bpcer"),
         (["run", "X", "--out", "r"], "--region"),
@@ -230,7 +233,8 @@ def test_a_request_that_cannot_be_met_exits_2_and_says_why(
 def test_dataset_check_lists_findings_and_exits_2_on_errors(cli, picture_folder, tmp_path):
     root = picture_folder()
     good = cli("dataset", "check", root, "--json", tmp_path / "c.json")
-    assert (good.exit_code, good.stdout) == (0, "5 samples, 0 errors, 0 warnings\n")
+    assert good.exit_code == 0
+    assert good.stdout.startswith("5 samples, 0 errors, 0 warnings\ndigest ")
     assert json.loads((tmp_path / "c.json").read_text())["findings"] == []
     (root / "m.csv").write_text(
         "path,label\nbona_fide/00000.png,real\ngone.png,fake\nbona_fide/00001.png,maybe\n"
@@ -273,6 +277,26 @@ def test_a_run_without_credentials_exits_4_and_one_with_wrong_ones_too(
     assert wrong.exit_code == 4
     assert "signature was refused" in wrong.stderr
     assert "not-the-secret" not in wrong.stderr + wrong.stdout + (tmp_path / "r" / "run.json").read_text()
+
+
+def test_a_port_that_is_taken_is_a_clear_message(cli):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = cli("sandbox", "--scorer", "hash", "--port", taken.getsockname()[1])
+    assert done.exit_code == 2
+    assert "can't be had" in done.stderr
+
+
+def test_certificates_that_are_not_there_are_a_clear_message(cli, picture_folder, tmp_path):
+    done = cli("run", picture_folder(), "--region", "sgp", "--out", tmp_path / "r", "--cache", tmp_path / "c",
+               FINAUTH_API_KEY="k", FINAUTH_API_SECRET="s", SSL_CERT_FILE="/nowhere.pem")  # fmt: skip
+    assert done.exit_code == 2
+    assert "SSL_CERT_FILE" in done.stderr
+
+
+def test_a_report_that_cannot_be_written_is_a_clear_message(cli, table):
+    done = cli("report", table, "-o", "/proc/nowhere/r.html")
+    assert done.exit_code == 2
+    assert "/proc/nowhere/r.html: the report can't be written" in done.stderr
 
 
 def test_capped_runs_exit_5(cli, picture_folder, tmp_path, sandbox):
