@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from finauth_eval.metrics.clustered_auc import clustered_auc
+from finauth_eval.metrics.clustered_rates import clustered_points
 from finauth_eval.metrics.delong import auc
 from finauth_eval.metrics.equal_error import EqualErrorRate, equal_error_rate
 from finauth_eval.metrics.rates import OperatingPoint, operating_points
@@ -18,12 +20,22 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.samples import ClassCounts, SampleArrays
     from finauth_eval.scores import ScoreTable
 
-__all__ = ["FEW", "AttackTypeResult", "SliceColumn", "SliceResult", "attack_types", "slices"]
+__all__ = [
+    "FEW",
+    "AttackTypeResult",
+    "SliceColumn",
+    "SliceResult",
+    "area",
+    "attack_types",
+    "rates_at",
+    "slices",
+]
 
 FEW: Final = 30
 """Fewer scored samples than this say little."""
@@ -120,21 +132,56 @@ class SliceColumn:
         return cls(name=name, values=(*values, *blank), codes=lookup[codes])
 
 
-def attack_types(counts: ScoreCounts, *, confidence: float) -> dict[str, AttackTypeResult]:
+def area(counts: ScoreCounts, clustered: ClusteredScores | None, *, confidence: float) -> Estimate:
+    """The area under the ROC curve, with an interval that allows for clusters where there are any.
+
+    Args:
+        counts: Counts of both classes.
+        clustered: The same samples with their clusters; ``None`` where they are independent.
+        confidence: Nominal coverage, in (0, 1).
+    """
+    if clustered is None:
+        return auc(counts, confidence=confidence)
+    return clustered_auc(clustered, confidence=confidence)
+
+
+def rates_at(
+    thresholds: Sequence[tuple[float, str]],
+    counts: ScoreCounts,
+    clustered: ClusteredScores | None,
+    *,
+    confidence: float,
+) -> tuple[OperatingPoint, ...]:
+    """The operating point of each threshold, with its source; further arguments as of `area`."""
+    points = operating_points(counts, thresholds, confidence=confidence)
+    return points if clustered is None else clustered_points(points, clustered, confidence=confidence)
+
+
+def attack_types(
+    counts: ScoreCounts, clustered: ClusteredScores | None, *, confidence: float
+) -> dict[str, AttackTypeResult]:
     """Each attack type against all bona fide samples, by name.
 
     Args:
         counts: The counts of all samples.
+        clustered: The same samples with their clusters; ``None`` where they are independent.
         confidence: Nominal coverage of the intervals, in (0, 1).
     """
-    return {name: _attack_type(name, counts.select(name), confidence) for name in counts.by_attack_type}
+    return {
+        name: _attack_type(
+            name, counts.select(name), None if clustered is None else clustered.select(name), confidence
+        )
+        for name in counts.by_attack_type
+    }
 
 
-def _attack_type(name: str, own: ScoreCounts, confidence: float) -> AttackTypeResult:
+def _attack_type(
+    name: str, own: ScoreCounts, clustered: ClusteredScores | None, confidence: float
+) -> AttackTypeResult:
     return AttackTypeResult(
         attack_type=name,
         n=own.n_attack,
-        auc=auc(own, confidence=confidence),
+        auc=area(own, clustered, confidence=confidence),
         eer=equal_error_rate(own),
         counts=own,
     )
@@ -145,6 +192,7 @@ def slices(
     rows: SampleArrays,
     thresholds: Sequence[tuple[float, str]],
     *,
+    clusters: NDArray[np.intp] | None,
     confidence: float,
 ) -> dict[str, SliceResult]:
     """The samples of each value of a column by themselves, in the order of the values.
@@ -153,20 +201,23 @@ def slices(
         column: The column, a code a row.
         rows: All samples of the table that the column is from.
         thresholds: The operating points, each with where it is from.
+        clusters: The cluster of each row of the table, shape (n,); ``None`` where samples are independent.
         confidence: Nominal coverage of the intervals, in (0, 1).
     """
     order = np.argsort(column.codes, kind="stable")
     ends = np.searchsorted(column.codes[order], np.arange(len(column.values) + 1))
     found = {}
     for i, value in enumerate(column.values):
-        part = rows.take(order[ends[i] : ends[i + 1]])
+        own = order[ends[i] : ends[i + 1]]
+        part = rows.take(own)
         counts, sizes = part.counts(), part.class_counts()
+        clustered = part.clustered(counts, None if clusters is None else clusters[own])
         found[value] = SliceResult(
             column=column.name,
             value=value,
             counts=sizes,
-            auc=auc(counts, confidence=confidence),
-            operating_points=operating_points(counts, thresholds, confidence=confidence),
+            auc=area(counts, clustered, confidence=confidence),
+            operating_points=rates_at(thresholds, counts, clustered, confidence=confidence),
             small=min(sizes.bona_fide, sizes.attack) < FEW,
         )
     return found

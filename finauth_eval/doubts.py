@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from finauth_eval.breakdown import FEW
 from finauth_eval.metrics.bootstrapped import QUICKLY_BOOTSTRAPPED
+from finauth_eval.metrics.clustered_bootstrap import QUICKLY_DRAWN
 from finauth_eval.metrics.decimals import score_grid
 from finauth_eval.samples import UNSPECIFIED, clusters_in_words
 
@@ -16,13 +17,17 @@ if TYPE_CHECKING:
 
     from finauth_eval.metrics.audit import DecisionAudit
     from finauth_eval.metrics.bootstrap import Replicates
+    from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.samples import ClassCounts, SampleArrays
-    from finauth_eval.scores import ScoreTable
 
-__all__ = ["about_answers", "about_intervals", "about_samples", "about_scores"]
+__all__ = ["about_answers", "about_bootstrap", "about_clusters", "about_samples", "about_scores"]
+
+
+FEWEST_CLUSTERS: Final = 10
+"""The fewest clusters for which the coverage of the clustered intervals was simulated."""
 
 
 def about_samples(sizes: ClassCounts, rows: SampleArrays, attack_types: Mapping[str, int]) -> Iterator[str]:
@@ -106,32 +111,44 @@ def about_answers(audit: DecisionAudit) -> Iterator[str]:
         )
 
 
-def about_intervals(
-    scores: ScoreTable,
-    cluster: str | None,
-    replicates: Replicates | None,
-    wanted: int | None,
-    area: Estimate,
-) -> Iterator[str]:
-    """Intervals that are too narrow, or that were left out.
+def about_clusters(clustered: ClusteredScores | None, column: str | None) -> Iterator[str]:
+    """Samples that belong together, and what the intervals make of that.
 
     Args:
-        scores: The table.
-        cluster: The column that says which samples belong together, or ``None``.
+        clustered: The samples with their clusters; ``None`` where they are independent.
+        column: The column that says which samples belong together, or ``None``.
+    """
+    if clustered is None or column is None:
+        return
+    groups, words = clustered.n_clusters, clusters_in_words(column)
+    yield (
+        f"{clustered.rows.size} scored samples come from {groups} {words}; the intervals of areas, rates and EER take"
+        f" the {words}, not the samples, as independent."
+    )
+    if groups < FEWEST_CLUSTERS:
+        yield (
+            f"With fewer than {FEWEST_CLUSTERS} {words} even these intervals may be too narrow;"
+            f" there are {groups}."
+        )
+
+
+def about_bootstrap(
+    clustered: ClusteredScores | None, replicates: Replicates | None, wanted: int | None, area: Estimate
+) -> Iterator[str]:
+    """Intervals that were left out.
+
+    Args:
+        clustered: The samples with their clusters; ``None`` where they are independent.
         replicates: The bootstrap's replicates, or ``None``.
-        wanted: How many were asked for; ``None`` where that was left to the number of distinct scores.
+        wanted: How many were asked for; ``None`` where that was left to the amount of data.
         area: Area under the ROC curve.
     """
-    if cluster is not None:
-        scored = scores.scored
-        groups, n = scores.frame[cluster][scored].nunique(), int(scored.sum())
-        if groups < n:
-            yield (
-                f"{n} scored samples come from {groups} {clusters_in_words(cluster)}; the intervals take samples as"
-                " independent and are narrower than they should be."
-            )
     if wanted is None and replicates is None and area.defined:
+        many = (
+            f"{QUICKLY_BOOTSTRAPPED} distinct scores"
+            if clustered is None
+            else f"{QUICKLY_DRAWN} samples that belong together"
+        )
         yield (
-            f"More than {QUICKLY_BOOTSTRAPPED} distinct scores: intervals that need the bootstrap were left out;"
-            " ask for them with bootstrap=2000."
+            f"More than {many}: intervals that need the bootstrap were left out; ask for them with bootstrap=2000."
         )

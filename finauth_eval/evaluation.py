@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from finauth_eval import decisions, doubts
-from finauth_eval.breakdown import AttackTypeResult, SliceColumn, SliceResult, attack_types, slices
+from finauth_eval.breakdown import (
+    AttackTypeResult,
+    SliceColumn,
+    SliceResult,
+    area,
+    attack_types,
+    rates_at,
+    slices,
+)
 from finauth_eval.decisions import operating_thresholds, running_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.metrics import bootstrapped
@@ -14,16 +22,23 @@ from finauth_eval.metrics.areas import PartialAuc, partial_auc
 from finauth_eval.metrics.audit import DecisionAudit
 from finauth_eval.metrics.calibration import Calibration
 from finauth_eval.metrics.calibration import calibration as measure_calibration
-from finauth_eval.metrics.delong import auc
+from finauth_eval.metrics.clustered_bootstrap import by_clusters, draw_cluster_replicates
 from finauth_eval.metrics.fixed_apcer import LIMITS, ThresholdAtApcer
 from finauth_eval.metrics.intervals import valid_confidence
 from finauth_eval.metrics.missing import NoResponseBounds, RatesWithMissing, no_response_bounds
-from finauth_eval.metrics.rates import operating_points
-from finauth_eval.samples import ClassCounts, SampleArrays, cluster_column, count_scores
+from finauth_eval.samples import (
+    ClassCounts,
+    SampleArrays,
+    cluster_codes,
+    cluster_column,
+    count_scores,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from finauth_eval.metrics.bootstrap import Replicates
+    from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.equal_error import EqualErrorRate
     from finauth_eval.metrics.estimate import Estimate
@@ -56,7 +71,7 @@ class Evaluation:
     Attributes:
         confidence: Nominal coverage of every interval.
         counts: Samples with and without a score.
-        auc: Area under the ROC curve (DeLong).
+        auc: Area under the ROC curve (DeLong; Obuchowski where samples are clustered).
         average_precision: Area under the precision-recall curve, at this data's mix of classes.
         partial_auc: Area under the ROC curve where false alarms are rare.
         eer: Equal error rate in three forms.
@@ -132,8 +147,10 @@ def evaluate(
         thresholds: Operating points to measure beside the first, which is the run's own threshold where all answers
             name the same one, else 0.5.
         by: Columns whose values are evaluated each by itself.
-        cluster: Column that says which samples belong together, for the warning that the intervals take samples as
-            independent; ``None`` is ``subject`` where that is filled, ``"none"`` no column.
+        cluster: Column that says which samples belong together; ``None`` is ``subject`` where that is filled,
+            ``"none"`` no column. Where some value of it has more than one sample, the intervals of areas, rates and
+            of all that is bootstrapped take its values, not the samples, as independent, and name another method.
+            Reliability bins and the shares without a response take samples as independent all the same.
         confidence: Nominal coverage of every interval, in (0, 1).
         bootstrap: Replicates for the intervals of average precision, EER and BPCER at a fixed APCER; 0 leaves them
             out; ``None`` is 2,000 where that takes about a second (up to 10,000 distinct scores), else 0.
@@ -169,25 +186,33 @@ def evaluate(
     counts = rows.counts()
     audit = decisions.audit(scores)
     wanted = operating_thresholds(thresholds, audit.thresholds_seen, counts)
-    points = operating_points(counts, wanted, confidence=confidence)
-    replicates = bootstrapped.draw_replicates(counts, bootstrap, seed=seed)
-    area = auc(counts, confidence=confidence)
-    types = attack_types(counts, confidence=confidence)
+    clusters = cluster_codes(scores, together)
+    clustered = rows.clustered(counts, clusters)
+    points = rates_at(wanted, counts, clustered, confidence=confidence)
+    replicates = _replicates(counts, clustered, bootstrap, seed=seed)
+    auc = area(counts, clustered, confidence=confidence)
+    types = attack_types(counts, clustered, confidence=confidence)
     return Evaluation(
         confidence=confidence,
         counts=sizes,
-        auc=area,
-        average_precision=bootstrapped.average_precision(counts, replicates, confidence=confidence),
+        auc=auc,
+        average_precision=_named(
+            bootstrapped.average_precision(counts, replicates, confidence=confidence), clustered
+        ),
         partial_auc=partial_auc(counts),
         eer=bootstrapped.equal_error(counts, replicates, confidence=confidence),
         bpcer_at_apcer={
-            key: bootstrapped.bpcer_at_apcer(key, counts, replicates, confidence=confidence) for key in LIMITS
+            key: _named_pair(
+                bootstrapped.bpcer_at_apcer(key, counts, replicates, confidence=confidence), clustered
+            )
+            for key in LIMITS
         },
         calibration=measure_calibration(counts, confidence=confidence) if calibration else None,
         operating_points=points,
         attack_types=types,
         slices={
-            name: slices(column, rows, wanted, confidence=confidence) for name, column in columns.items()
+            name: slices(column, rows, wanted, clusters=clusters, confidence=confidence)
+            for name, column in columns.items()
         },
         no_response_bounds=no_response_bounds(
             points[0],
@@ -199,9 +224,29 @@ def evaluate(
         score_counts=counts,
         warnings=(
             *doubts.about_samples(sizes, rows, {name: own.n for name, own in types.items()}),
-            *doubts.about_scores(counts, area, points[0]),
+            *doubts.about_scores(counts, auc, points[0]),
             *doubts.about_answers(audit),
-            *doubts.about_intervals(scores, together, replicates, bootstrap, area),
+            *doubts.about_clusters(clustered, together),
+            *doubts.about_bootstrap(clustered, replicates, bootstrap, auc),
         ),
         provenance=scores.provenance,
+    )
+
+
+def _replicates(
+    counts: ScoreCounts, clustered: ClusteredScores | None, wanted: int | None, *, seed: int | None
+) -> Replicates | None:
+    if clustered is None:
+        return bootstrapped.draw_replicates(counts, wanted, seed=seed)
+    return draw_cluster_replicates(clustered, wanted, seed=seed)
+
+
+def _named(estimate: Estimate, clustered: ClusteredScores | None) -> Estimate:
+    """The estimate under the name of what was drawn: samples, or clusters."""
+    return estimate if clustered is None else by_clusters(estimate)
+
+
+def _named_pair(found: ThresholdAtApcer, clustered: ClusteredScores | None) -> ThresholdAtApcer:
+    return replace(
+        found, worst_type=_named(found.worst_type, clustered), pooled=_named(found.pooled, clustered)
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from finauth_eval.metrics.clustered import ClusteredScores
 from finauth_eval.metrics.counts import ScoreCounts
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = [
     "ClassCounts",
     "ClusteredSamples",
     "SampleArrays",
+    "cluster_codes",
     "cluster_column",
     "clusters_in_words",
     "count_scores",
@@ -100,15 +102,39 @@ class SampleArrays:
         own = self if scored.all() else self.take(scored)
         return ScoreCounts.from_codes(own.scores, own.is_attack, type_codes=own.type_codes, types=own.types)
 
+    def clustered(
+        self, counts: ScoreCounts, clusters: NDArray[np.integer[Any]] | None
+    ) -> ClusteredScores | None:
+        """The rows with a score and their clusters, or ``None`` where no cluster has more than one of them.
+
+        Args:
+            counts: The counts of every row with a score.
+            clusters: The cluster of every row, shape (n,); ``None`` where samples are taken as independent.
+        """
+        if clusters is None:
+            return None
+        scored = ~np.isnan(self.scores)
+        own = self.take(scored)
+        found = ClusteredScores.of(
+            counts, own.scores, is_attack=own.is_attack, clusters=clusters[scored], type_codes=own.type_codes,
+            types=own.types,
+        )  # fmt: skip
+        return found if found.repeated else None
+
     def class_counts(self) -> ClassCounts:
         """How many rows of each class have a score, and how many have none."""
         scored = ~np.isnan(self.scores)
+        n_attack, n_scored = int(np.count_nonzero(scored & self.is_attack)), int(np.count_nonzero(scored))
+        if n_scored == scored.size:
+            return ClassCounts(
+                bona_fide=n_scored - n_attack, attack=n_attack, no_response_bona_fide=0, no_response_attack=0
+            )
         silent = ~scored & ~self.not_sent
-        n_attack, n_silent_attack = (int((part & self.is_attack).sum()) for part in (scored, silent))
+        n_silent_attack = int(np.count_nonzero(silent & self.is_attack))
         return ClassCounts(
-            bona_fide=int(scored.sum()) - n_attack,
+            bona_fide=n_scored - n_attack,
             attack=n_attack,
-            no_response_bona_fide=int(silent.sum()) - n_silent_attack,
+            no_response_bona_fide=int(np.count_nonzero(silent)) - n_silent_attack,
             no_response_attack=n_silent_attack,
         )
 
@@ -181,6 +207,11 @@ def cluster_column(scores: ScoreTable, cluster: str | None = None) -> str | None
         f"column {name!r} is blank for {blank} scored samples, so it cannot say which samples belong together;"
         " fill it, or use cluster='none'"
     )
+
+
+def cluster_codes(scores: ScoreTable, column: str | None) -> NDArray[np.intp] | None:
+    """The cluster of every row as a number, -1 where the column is blank, shape (n,); ``None`` without a column."""
+    return None if column is None else pd.factorize(scores.frame[column])[0]
 
 
 def clusters_in_words(column: str) -> str:

@@ -164,12 +164,13 @@ def test_without_any_type_there_is_no_worst_one():
     assert found.bpcer_at_apcer["20"].threshold == found.bpcer_at_apcer["20"].pooled_threshold
 
 
+@pytest.mark.parametrize("subjects", [False, True])
 @pytest.mark.parametrize(
     ("column", "values"),
     [("region", ["idn", "sgp", "(missing)"]), ("age", ["20", "30", "40"]), ("glasses", ["False", "True"])],
 )
-def test_slices_equal_evaluating_their_rows_alone(column, values):
-    data = frame()
+def test_slices_equal_evaluating_their_rows_alone(column, values, subjects):
+    data = with_subjects() if subjects else frame()
     parts = evaluate(table(data), by=[column], thresholds=[0.44], bootstrap=0).slices[column]
     assert [*parts] == values
     for value, part in parts.items():
@@ -274,6 +275,78 @@ def test_a_cluster_column_other_than_the_subject_is_called_by_its_name():
     data["camera"] = [f"c{i % 5}" for i in range(len(data))]
     text = "\n".join(evaluate(table(data), cluster="camera", bootstrap=0).warnings)
     assert "40 scored samples come from 5 values of 'camera';" in text
+
+
+def with_subjects(n: int = 300) -> pd.DataFrame:
+    """Five images a subject, alike in score."""
+    data = frame(n)
+    rng = np.random.default_rng(1)
+    data["subject"] = [f"s{i // 5}" for i in range(n)]
+    own = rng.normal(0, 0.12, n // 5)[np.arange(n) // 5]
+    data["score"] = np.round(np.clip(data["score"] + own, 0.001, 0.999), 3)
+    return data
+
+
+def methods(found) -> set[str]:
+    if isinstance(found, dict):
+        own = {found["method"]} if "low" in found and "method" in found else set()
+        return own.union(*map(methods, found.values()))
+    return set().union(*map(methods, found)) if isinstance(found, list) else set()
+
+
+def test_subjects_with_several_samples_are_what_the_intervals_take_as_independent():
+    data = with_subjects()
+    found = evaluate(table(data), by=["region"], bootstrap=200).to_dict()
+    names = {"delong-clustered-logit-t", "korn-graubard", "max-of-korn-graubard"}
+    drawn = "bootstrap-clusters-percentile"
+    assert found["auc"]["method"] == "delong-clustered-logit-t"
+    assert methods(found["operating_points"]) == names - {"delong-clustered-logit-t"}
+    assert methods(found["slices"]) == names
+    assert methods(found["attack_types"]) == {"delong-clustered-logit-t"}
+    assert methods(found["bpcer_at_apcer"]) == methods({"": found["average_precision"]}) == {drawn}
+    naive = evaluate(table(data), by=["region"], cluster="none", bootstrap=200).to_dict()
+    assert not methods(naive) & {*names, drawn}
+    assert found["auc"]["value"] == naive["auc"]["value"]
+    assert found["auc"]["n"] == naive["auc"]["n"] == 300
+    for name in ("apcer", "bpcer", "apcer_worst"):
+        ours, plain = (own["operating_points"][0][name] for own in (found, naive))
+        assert (ours["value"], ours["n"]) == (plain["value"], plain["n"])
+        assert ours["high"] - ours["low"] > plain["high"] - plain["low"]
+    assert not any("belong" in text or "subjects" in text for text in naive["warnings"])
+
+
+def test_one_sample_a_subject_changes_nothing():
+    data = frame()
+    naive = evaluate(table(data), bootstrap=50).to_dict()
+    data["subject"] = [f"s{i}" for i in range(len(data))]
+    assert evaluate(table(data), bootstrap=50).to_dict() == naive
+
+
+def test_samples_without_a_score_need_no_subject():
+    data = with_subjects(100)
+    data.loc[::7, ["score", "subject"]] = None
+    found = evaluate(table(data), by=["region"], bootstrap=0)
+    scored = evaluate(table(data.dropna(subset=["score"])), by=["region"], bootstrap=0)
+    assert found.auc == scored.auc
+    assert found.auc.method == "delong-clustered-logit-t"
+    assert found.slices["region"]["sgp"].auc == scored.slices["region"]["sgp"].auc
+
+
+def test_few_subjects_are_called_few():
+    data = frame(40)
+    data["subject"] = [f"s{i % 9}" for i in range(40)]
+    text = "\n".join(evaluate(table(data), bootstrap=0).warnings)
+    assert "take the subjects, not the samples, as independent." in text
+    assert "With fewer than 10 subjects even these intervals may be too narrow; there are 9." in text
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_too_much_for_a_quick_bootstrap_is_said(size):
+    data = frame(11_000, decimals=9)
+    data["subject"] = [f"s{i // size}" for i in range(len(data))]
+    text = "\n".join(evaluate(table(data)).warnings)
+    what = "distinct scores" if size == 1 else "samples that belong together"
+    assert f"More than 10000 {what}: intervals that need the bootstrap were left out" in text
 
 
 def test_the_same_table_and_seed_give_the_same_result():

@@ -23,6 +23,10 @@ _METHODS: Final = {
     "wilson": "Wilson: for a share of independent samples",
     "delong": "DeLong: from the placements of every score among those of the other class",
     "delong-logit": "DeLong on the logit scale: never above 1",
+    "exact-pairs": "Exact, from disjoint pairs of samples: for classes that do not overlap, where DeLong has no variance",
+    "delong-clustered-logit-t": "Obuchowski's clustered DeLong on the logit scale: allows for samples that belong together",
+    "exact-pairs-clusters": "Exact, from disjoint pairs of subjects or other clusters: for classes that do not overlap",
+    "korn-graubard": "Korn-Graubard: Clopper-Pearson at the effective sample size, for samples that belong together",
 }
 _MOST_ENTRIES: Final = 60
 _LONGEST_VALUE: Final = 200

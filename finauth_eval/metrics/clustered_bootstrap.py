@@ -1,0 +1,184 @@
+"""Percentile intervals by drawing whole clusters anew, for samples that belong together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Self
+
+import numpy as np
+
+from finauth_eval.metrics.bootstrap import Replicates
+from finauth_eval.metrics.fixed_apcer import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from finauth_eval.metrics.clustered import ClusteredScores
+    from finauth_eval.metrics.estimate import Estimate
+
+__all__ = ["QUICKLY_DRAWN", "bootstrap_clusters", "by_clusters", "draw_cluster_replicates"]
+
+QUICKLY_DRAWN: Final = 10_000
+"""Up to this many samples a bootstrap of clusters takes a few seconds."""
+_DEFAULT_REPLICATES: Final = 2_000
+_CELLS_AT_ONCE: Final = 1 << 19
+
+
+def draw_cluster_replicates(
+    samples: ClusteredScores, wanted: int | None, *, seed: int | None
+) -> Replicates | None:
+    """Bootstrap replicates of clusters, or ``None`` where none are wanted or a class is missing.
+
+    Args:
+        samples: The samples with their clusters.
+        wanted: How many, or 0; ``None`` is 2,000 for at most `QUICKLY_DRAWN` samples, else 0.
+        seed: Makes them repeatable; ``None`` is 0.
+    """
+    if wanted is None:
+        wanted = _DEFAULT_REPLICATES if samples.rows.size <= QUICKLY_DRAWN else 0
+    if not wanted or not samples.counts.n_attack or not samples.counts.n_bona_fide:
+        return None
+    return bootstrap_clusters(samples, wanted, rng=np.random.default_rng(0 if seed is None else seed))
+
+
+def bootstrap_clusters(samples: ClusteredScores, replicates: int, *, rng: np.random.Generator) -> Replicates:
+    """Draw clusters with replacement, each with all its samples, and compute everything again.
+
+    Clusters of bona fide samples only, of attacks only and of both are drawn apart, each kind as often as it is
+    there, so that no replicate lacks a class. A class's size varies between replicates where clusters differ in
+    size. An attack type that a replicate has no sample of is left out of its worst type. The time grows with
+    ``replicates`` times the number of samples.
+
+    Args:
+        samples: Samples of both classes, with their clusters.
+        replicates: How many replicates, at least 1.
+        rng: Source of randomness.
+
+    Raises:
+        ValueError: A class is missing, or ``replicates`` is not positive.
+
+    References:
+        Davison, A. and Hinkley, D. (1997). Bootstrap Methods and their Application, section 3.8 (whole clusters).
+
+    Example:
+        >>> from finauth_eval.metrics.clustered import ClusteredScores
+        >>> from finauth_eval.metrics.counts import ScoreCounts
+        >>> scores, attack = np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True])
+        >>> samples = ClusteredScores.of(
+        ...     ScoreCounts.from_arrays(scores, attack), scores, is_attack=attack, clusters=np.array([0, 1, 0, 1])
+        ... )
+        >>> bootstrap_clusters(samples, 3, rng=np.random.default_rng(7)).equal_error.shape
+        (3,)
+    """
+    if replicates < 1:
+        raise ValueError(f"{replicates} replicates; expected at least 1")
+    if not samples.counts.n_attack or not samples.counts.n_bona_fide:
+        raise ValueError("a bootstrap needs samples of both classes")
+    k = samples.counts.scores.size
+    bona_fide = _Stratum.of(samples, ~samples.is_attack)
+    attack = _Stratum.of(samples, samples.is_attack)
+    types = [_Stratum.of(samples, samples.of_type(name)) for name in samples.counts.by_attack_type]
+    parts = []
+    for drawn in _draws(samples, replicates, rng):
+        missed = np.cumsum(attack.drawn(drawn, k), axis=1)
+        by_type = [np.cumsum(own.drawn(drawn, k), axis=1) for own in types] or [missed]
+        parts.append(_statistics(np.cumsum(bona_fide.drawn(drawn, k), axis=1), missed, by_type))
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Replicates(
+        average_precision=joined["average_precision"],
+        equal_error=joined["equal_error"],
+        bpcer_at_apcer={key: joined[f"pooled {key}"] for key in LIMITS},
+        bpcer_at_worst_apcer={key: joined[f"worst {key}"] for key in LIMITS},
+    )
+
+
+def by_clusters(estimate: Estimate) -> Estimate:
+    """An estimate whose limits are from replicates of clusters, under the name of that method."""
+    if estimate.method != "bootstrap-percentile":
+        return estimate
+    return replace(estimate, method="bootstrap-clusters-percentile")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stratum:
+    """The samples of one class or type, ascending by score.
+
+    Attributes:
+        clusters: The cluster of each, shape (n,).
+        seen: Which rows of the counts have a sample, shape (j,), and ``starts`` where each begins.
+    """
+
+    clusters: NDArray[np.intp]
+    seen: NDArray[np.intp]
+    starts: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, samples: ClusteredScores, own: NDArray[np.bool_]) -> Self:
+        order = np.argsort(samples.rows[own], kind="stable")
+        seen, starts = np.unique(samples.rows[own][order], return_index=True)
+        return cls(clusters=samples.clusters[own][order], seen=seen, starts=starts)
+
+    def drawn(self, times: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+        """Samples at each of ``k`` scores, shape (block, k), when each cluster is there so many ``times``."""
+        counts = np.zeros((times.shape[0], k), dtype=np.int64)
+        if self.seen.size:
+            counts[:, self.seen] = np.add.reduceat(times[:, self.clusters], self.starts, axis=1)
+        return counts
+
+
+def _draws(
+    samples: ClusteredScores, replicates: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Blocks of replicates: how often each cluster was drawn, shape (block, clusters)."""
+    kinds = (samples.sizes(samples.is_attack) > 0) + 2 * (samples.sizes(~samples.is_attack) > 0)
+    members = [np.flatnonzero(kinds == kind) for kind in (1, 2, 3)]
+    block = max(1, _CELLS_AT_ONCE // samples.rows.size)
+    for start in range(0, replicates, block):
+        times = np.zeros((min(block, replicates - start), samples.n_clusters), dtype=np.int64)
+        for own in members:
+            if own.size:
+                times[:, own] = rng.multinomial(own.size, np.full(own.size, 1 / own.size), size=len(times))
+        yield times
+
+
+def _statistics(
+    cleared: NDArray[np.int64], missed: NDArray[np.int64], by_type: list[NDArray[np.int64]]
+) -> dict[str, NDArray[np.float64]]:
+    """Of each replicate, from the samples up to each score: bona fide, attacks, attacks of each type."""
+    found = {
+        "average_precision": _average_precision(cleared, missed),
+        "equal_error": _equal_error(cleared / cleared[:, -1:], missed / missed[:, -1:]),
+    }
+    for key, limit in LIMITS.items():
+        worst = np.min([_highest_rows(own, limit) for own in by_type], axis=0)
+        for name, rows in (("pooled", _highest_rows(missed, limit)), ("worst", worst)):
+            kept = np.take_along_axis(cleared, np.maximum(rows - 1, 0)[:, None], axis=1)[:, 0]
+            found[f"{name} {key}"] = 1 - np.where(rows > 0, kept, 0) / cleared[:, -1]
+    return found
+
+
+def _average_precision(cleared: NDArray[np.int64], missed: NDArray[np.int64]) -> NDArray[np.float64]:
+    attack = np.diff(missed, axis=1, prepend=0)
+    hits = missed[:, -1:] - missed + attack
+    alarms = cleared[:, -1:] - cleared + np.diff(cleared, axis=1, prepend=0)
+    return np.asarray((hits / np.maximum(hits + alarms, 1) * attack).sum(axis=1) / missed[:, -1])
+
+
+def _equal_error(cleared: NDArray[np.float64], missed: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The interpolated rate: between the last row where misses are fewer than false alarms, and the next."""
+    apart = np.pad(missed + cleared - 1, ((0, 0), (1, 0)), constant_values=-1.0)
+    misses = np.pad(missed, ((0, 0), (1, 0)))
+    after = np.argmax(apart >= -1e-12, axis=1)[:, None]  # rounding must not pass over an exact crossing
+    rise, low = (np.take_along_axis(own, after - 1, axis=1)[:, 0] for own in (apart, misses))
+    end, high = (np.take_along_axis(own, after, axis=1)[:, 0] for own in (apart, misses))
+    return np.asarray(low + (high - low) * -rise / (end - rise))
+
+
+def _highest_rows(missed: NDArray[np.int64], limit: float) -> NDArray[np.intp]:
+    """In each replicate the highest row whose score, as threshold, misses at most a share ``limit``."""
+    total = missed[:, -1:]
+    rows = np.count_nonzero(missed / np.maximum(total, 1) <= limit, axis=1)
+    # a type that was not drawn: missing none of it would leave the highest row of all, which is no row
+    return np.asarray(np.where(total[:, 0] > 0, rows, missed.shape[1]))
