@@ -106,16 +106,18 @@ def area_variance(samples: ClusteredScores) -> AreaVariance:
 
     Where every cluster has one sample S10 and S01 are DeLong's and S11 is 0.
 
-    The degrees of freedom are Welch and Satterthwaite's for the two classes' terms, and never more than the clusters
-    less one. Where each cluster holds both classes that is usually the latter; where few clusters of one class stand
-    against many of the other, it comes near the few less one.
+    The degrees of freedom are the clusters less one, or fewer: Welch and Satterthwaite's for the two classes' terms,
+    so that few clusters of one class against many of the other count as few; and what the kurtosis of the clusters'
+    contributions leaves, 2 / (2 / (g - 1) + (kurtosis - 3) / g), for near an area of 1 the variance rests on the few
+    clusters that overlap at all, and is known less well than their number says.
 
     Args:
         samples: Samples of both classes with their clusters.
 
     References:
         Obuchowski (1997), formulas for S10, S01 and S11. Satterthwaite, F. (1946). An approximate distribution of
-        estimates of variance components. Biometrics Bulletin 2, 110-114.
+        estimates of variance components. Biometrics Bulletin 2, 110-114. Cramér, H. (1946). Mathematical Methods of
+        Statistics, section 27.4 (variance of a sample variance, by its kurtosis).
     """
     counts = samples.counts
     m, n = counts.n_attack, counts.n_bona_fide
@@ -133,7 +135,11 @@ def area_variance(samples: ClusteredScores) -> AreaVariance:
         attack=s10,
         bona_fide=s01,
         shared=2 * _summed(apart_attack, apart_bona_fide, groups),
-        degrees_of_freedom=min(groups - 1, _satterthwaite((s10, with_attack), (s01, with_bona_fide))),
+        degrees_of_freedom=min(
+            groups - 1,
+            _satterthwaite((s10, with_attack), (s01, with_bona_fide)),
+            _by_kurtosis(apart_attack + apart_bona_fide),
+        ),
     )
 
 
@@ -146,6 +152,18 @@ def _satterthwaite(*terms: tuple[float, int]) -> float:
     apart = sum(variance * variance / (clusters - 1) for variance, clusters in terms if clusters > 1)
     total = sum(variance for variance, _ in terms)
     return total * total / apart if apart > 0 else math.inf
+
+
+def _by_kurtosis(contributions: NDArray[np.float64]) -> float:
+    """Degrees of freedom of the variance of these contributions, which sum to 0."""
+    groups = contributions.size
+    squares = contributions * contributions
+    total = float(squares.sum())
+    if groups < 2 or total == 0:
+        return math.inf
+    excess = groups * float(np.dot(squares, squares)) / (total * total) - 3
+    left = 2 / (groups - 1) + excess / groups
+    return 2 / left if left > 0 else math.inf
 
 
 def _disjoint_pairs(samples: ClusteredScores) -> int:

@@ -87,12 +87,32 @@ def test_limits_are_a_t_interval_on_the_logit_scale():
     assert (found.n, found.method) == (72, "delong-clustered-logit-t")
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_the_degrees_of_freedom_are_the_least_of_three(seed):
+    scores, attack, clusters = drawn(seed, clusters=9)
+    scores = scores + attack  # little overlap
+    x, y = scores[attack], scores[~attack]
+    kernel = (x[:, None] > y).astype(float) + (x[:, None] == y) / 2
+    own = np.array([
+        (kernel - kernel.mean())[clusters[attack] == name].sum()
+        + (kernel - kernel.mean())[:, clusters[~attack] == name].sum()
+        for name in sorted(set(clusters))
+    ])  # fmt: skip
+    g = own.size
+    _, s10, s01, _ = by_pairs(scores, attack, clusters)
+    terms = ((s10, len(set(clusters[attack]))), (s01, len(set(clusters[~attack]))))
+    welch = (s10 + s01) ** 2 / sum(s * s / (own_clusters - 1) for s, own_clusters in terms)
+    spread = 2 / (g - 1) + stats.kurtosis(own) / g  # relative variance of a sample variance
+    found = area_variance(together(scores, attack, clusters)).degrees_of_freedom
+    assert found == pytest.approx(min(g - 1, welch, 2 / spread if spread > 0 else math.inf), rel=1e-9)
+
+
 def test_few_clusters_of_one_class_set_the_degrees_of_freedom():
     rng = np.random.default_rng(6)
     attack = np.repeat([True, False], [15, 1000])
     clusters = np.concatenate([np.repeat(np.arange(3), 5), 3 + np.repeat(np.arange(200), 5)])
     scores = 0.8 * rng.normal(size=203)[clusters] + 0.6 * rng.normal(size=1015) + attack
-    assert 2 <= area_variance(together(scores, attack, clusters)).degrees_of_freedom < 3
+    assert 1 < area_variance(together(scores, attack, clusters)).degrees_of_freedom < 3
 
 
 def test_perfect_separation_counts_pairs_of_clusters():
