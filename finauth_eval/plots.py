@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.special import ndtri
 
+from finauth_eval.metrics.bands import roc_band
 from finauth_eval.metrics.curves import det_curve, precision_recall_curve, roc_curve
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from finauth_eval.evaluation import Evaluation
+    from finauth_eval.metrics.bands import RocBand
     from finauth_eval.metrics.calibration import ReliabilityBin
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.curves import Curve
@@ -121,6 +123,9 @@ class Display:
 class RocDisplay(Display):
     """Attacks caught against genuine samples blocked.
 
+    Attributes:
+        band: The band that holds the whole curve at once, shaded; ``None`` for none.
+
     Example:
         >>> import pandas as pd
         >>> from finauth_eval.evaluation import evaluate
@@ -134,6 +139,32 @@ class RocDisplay(Display):
     curve: Curve
     auc: Estimate
     points: Sequence[OperatingPoint] = ()
+    band: RocBand | None = None
+
+    @classmethod
+    def from_evaluation(
+        cls, evaluation: Evaluation, *, ax: Axes | None = None, name: str | None = None, band: bool = False
+    ) -> Self:
+        """Draw an evaluation.
+
+        Args:
+            evaluation: What ``evaluate`` found.
+            ax: Axes to draw on; a new figure is made by default.
+            name: What to call it in the legend.
+            band: Shade the band that holds the whole curve at once, at the evaluation's confidence.
+
+        Raises:
+            ValueError: A class is missing, or a band is wanted of samples that belong together.
+        """
+        drawn = cls(**cls._of(evaluation), name=name)
+        if band:
+            if "cluster" in evaluation.auc.method:
+                raise ValueError(
+                    "the band takes samples as independent, and several belong to one cluster here; evaluate with"
+                    " cluster='none' to see it all the same, narrower than it should be"
+                )
+            drawn.band = roc_band(evaluation.score_counts, confidence=evaluation.confidence)
+        return drawn.plot(ax)
 
     def frame(self) -> pd.DataFrame:
         """Columns ``threshold`` (the first is infinite), ``bpcer``, ``attacks_caught``."""
@@ -150,6 +181,10 @@ class RocDisplay(Display):
         limits = "" if math.isnan(self.auc.low) else f" ({self.auc.low:.3f}–{self.auc.high:.3f})"
         label = f"{self.name or 'all attacks'}, AUC {self.auc.value:.3f}{limits}"
         ax.plot(self.curve.x, self.curve.y, color=_GENUINE, label=label)
+        if self.band is not None:
+            x = np.linspace(0, 1, 501)
+            words = f"{100 * self.band.confidence:g}% band of the whole curve"
+            ax.fill_between(x, *self.band.at(x), color=_GENUINE, alpha=0.15, linewidth=0, label=words)
         ax.plot([0, 1], [0, 1], color=_MUTED, linestyle="--", linewidth=1, label="guessing")
         _mark(ax, [(point.bpcer.value, 1 - point.apcer.value, point.threshold) for point in self.points])
         _label(ax, x=_BLOCKED, y=_CAUGHT)

@@ -152,3 +152,33 @@ def test_reliability_needs_its_bins(evaluation: Evaluation, truth: Any) -> None:
     with pytest.raises(ValueError, match="calibration=True"):
         plots.ReliabilityDisplay.from_evaluation(without)
     assert plots.ReliabilityDisplay.from_evaluation(evaluation).frame()["n"].sum() == 300
+
+
+def test_the_band_of_the_whole_roc_curve_is_drawn_where_it_is_asked_for(evaluation: Evaluation) -> None:
+    assert not plots.RocDisplay.from_evaluation(evaluation).ax_.collections
+    drawn = plots.RocDisplay.from_evaluation(evaluation, band=True)
+    [shade] = drawn.ax_.collections
+    assert shade.get_label() == "95% band of the whole curve"
+    corners = shade.get_paths()[0].vertices
+    counts = evaluation.score_counts
+    half = np.sqrt(np.log(2 / 0.025) / 2)
+    middle = corners[np.isclose(corners[:, 0], 0.5)]
+    assert len(middle) >= 2
+    for x, y in middle:
+        apart = half / np.sqrt(counts.n_bona_fide)
+        blocked = 1 - np.append(0, np.cumsum(counts.bona_fide)) / counts.n_bona_fide
+        caught = 1 - np.append(0, np.cumsum(counts.attack)) / counts.n_attack
+        most = caught[blocked <= x + apart].max() + half / np.sqrt(counts.n_attack)
+        least = caught[blocked >= x - apart].min() - half / np.sqrt(counts.n_attack)
+        assert any(np.isclose(y, limit) for limit in (min(1, most), max(0, least)))
+
+
+def test_no_band_is_drawn_of_samples_that_belong_together(truth: Any) -> None:
+    attack, score = truth
+    frame = pd.DataFrame({
+        "label": np.where(attack, "attack", "bona_fide"), "score": score, "subject": np.arange(300) // 5,
+    })  # fmt: skip
+    found = evaluate(ScoreTable.from_frame(frame), bootstrap=0)
+    with pytest.raises(ValueError, match="the band takes samples as independent"):
+        plots.RocDisplay.from_evaluation(found, band=True)
+    assert plots.RocDisplay.from_evaluation(found).ax_.has_data()
