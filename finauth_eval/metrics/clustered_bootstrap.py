@@ -178,7 +178,5 @@ def _equal_error(cleared: NDArray[np.float64], missed: NDArray[np.float64]) -> N
 
 def _highest_rows(missed: NDArray[np.int64], limit: float) -> NDArray[np.intp]:
     """In each replicate the highest row whose score, as threshold, misses at most a share ``limit``."""
-    total = missed[:, -1:]
-    rows = np.count_nonzero(missed / np.maximum(total, 1) <= limit, axis=1)
-    # a type that was not drawn: missing none of it would leave the highest row of all, which is no row
-    return np.asarray(np.where(total[:, 0] > 0, rows, missed.shape[1]))
+    share = missed / np.maximum(missed[:, -1:], 1)  # 0 of a type that was not drawn: it allows every row
+    return np.asarray(np.count_nonzero(share <= limit, axis=1))

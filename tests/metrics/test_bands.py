@@ -54,6 +54,16 @@ def test_the_whole_curve_lies_in_the_band_as_often_as_promised(n):
     assert held / 300 >= 0.95
 
 
+def test_the_margin_itself_still_belongs_to_the_point_it_is_measured_from():
+    scores = np.arange(2000) / 2000
+    band = roc_band(ScoreCounts.from_arrays(scores, scores >= 0.5))
+    edge = (
+        band.bpcer_margin
+    )  # nothing blocked and nothing caught may be a threshold that blocks as much as this
+    low, _ = band.at([edge, edge + 1e-6])
+    assert low.tolist() == [0, pytest.approx(1 - band.apcer_margin)]
+
+
 def test_few_samples_give_a_band_that_says_nothing():
     low, high = roc_band(drawn(1, 6)).at([0.0, 0.5, 1.0])
     assert (low.tolist(), high.tolist()) == ([0, 0, 0], [1, 1, 1])
