@@ -103,9 +103,6 @@ class ScoreCounts:
                 f"{values.size} scores, {is_attack.size} labels and {type_codes.size} attack types;"
                 " expected as many of each"
             )
-        # the sum of both ends is finite only where every score is
-        if values.size and not np.isfinite(values.min() / 2 + values.max() / 2):
-            raise ValueError("a score is NaN or infinite; count only samples that have a score")
         codes, present = _class_codes(is_attack, type_codes, len(types))
         distinct, counts = tally(values, codes, len(present))
         by_code = dict(zip(present, counts, strict=True))

@@ -11,6 +11,7 @@ Three roads give the same answer, the fastest that applies is taken:
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -42,6 +43,9 @@ def tally(scores: NDArray[np.float64], codes: NDArray[np.unsignedinteger[Any]], 
         The distinct scores, ascending, shape (k,), and for each class its counts, each of shape (k,): int64, or int32
         where there are about as many distinct scores as samples and memory counts.
 
+    Raises:
+        ValueError: A score is not finite.
+
     Example:
         >>> values, counts = tally(np.array([0.5, 0.1, 0.5]), np.array([0, 0, 1], dtype=np.uint8), 2)
         >>> values.tolist(), [count.tolist() for count in counts]
@@ -50,6 +54,8 @@ def tally(scores: NDArray[np.float64], codes: NDArray[np.unsignedinteger[Any]], 
     if not scores.size:
         return np.empty(0), [np.empty(0, dtype=np.int64) for _ in range(n_codes)]
     low, high = float(scores.min()), float(scores.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError("a score is NaN or infinite; count only samples that have a score")
     if low >= 0 and high <= 1 and (decimals := _grid(scores)) is not None:
         counted = _count_on_grid(scores, codes, n_codes, decimals)
         if counted is not None:
@@ -75,23 +81,21 @@ def _count_on_grid(
     steps = 10.0**decimals
     n_ticks = int(steps) + 1
     counts = np.zeros(n_codes * n_ticks, dtype=np.int64)
-    ticks, back = (
-        np.empty(_CHUNK),
-        np.empty(_CHUNK),
-    )  # written again for every chunk, so that they stay in cache
+    # written again for every chunk, so that they stay in cache
+    ticks, other, cells = np.empty(_CHUNK), np.empty(_CHUNK), np.empty(_CHUNK, dtype=np.int64)
     for start in range(0, scores.size, _CHUNK):
         part, own = scores[start : start + _CHUNK], codes[start : start + _CHUNK]
-        tick = np.multiply(part, steps, out=ticks[: part.size])
-        np.rint(tick, out=tick)
-        if not (np.divide(tick, steps, out=back[: part.size]) == part).all():
+        tick, spare, cell = ticks[: part.size], other[: part.size], cells[: part.size]
+        np.rint(np.multiply(part, steps, out=tick), out=tick)
+        if not (np.divide(tick, steps, out=spare) == part).all():
             return None  # the probe lay on the grid, but not every score does
-        cells = tick.astype(np.int64)
         if n_codes > 1:
-            cells += own * np.int64(n_ticks)
+            tick += np.multiply(own, float(n_ticks), out=spare)
+        np.copyto(cell, tick, casting="unsafe")  # whole numbers, far below 2^53
         if n_ticks <= _CHUNK:
-            counts += np.bincount(cells, minlength=counts.size)
+            counts += np.bincount(cell, minlength=counts.size)
         else:
-            np.add.at(counts, cells, 1)
+            np.add.at(counts, cell, 1)
     by_code = counts.reshape(n_codes, n_ticks)
     seen = np.flatnonzero(by_code.any(axis=0))
     return seen / steps, [row[seen] for row in by_code]
