@@ -17,7 +17,6 @@ from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.holdout import hold_out
 from finauth_eval.metrics.estimate import finite_or_none
 from finauth_eval.metrics.intervals import valid_confidence
-from finauth_eval.metrics.rates import operating_points
 from finauth_eval.planning import PlanRow, SamplePlan, plan_sample_size
 from finauth_eval.policies import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden
 from finauth_eval.samples import ClusteredSamples
@@ -25,7 +24,6 @@ from finauth_eval.samples import ClusteredSamples
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.scores import ScoreTable
 
@@ -192,13 +190,18 @@ def recommend(
             f"{scores.provenance.source}: none of {len(scores)} samples has a score; no threshold can be chosen"
         )
     chosen_on, measured_on = hold_out(scores, samples, holdout, rng=rng)
-    basis = Basis.of(chosen_on, confidence=confidence, current=current_threshold(scores), rng=rng)
-    unseen = measured_on.arrays.counts() if measured_on is not None else None
+    current = current_threshold(scores)
+    basis = Basis.of(chosen_on, confidence=confidence, current=current, rng=rng)
+    unseen = (
+        None
+        if measured_on is None
+        else Basis.of(measured_on, confidence=confidence, current=current, rng=rng)
+    )
     items = tuple(_recommendation(policy, basis, unseen) for policy in policies)
     return Recommendations(items=items, score_decimals=basis.grid.decimals, confidence=confidence)
 
 
-def _recommendation(policy: Policy, basis: Basis, unseen: ScoreCounts | None) -> Recommendation:
+def _recommendation(policy: Policy, basis: Basis, unseen: Basis | None) -> Recommendation:
     found = choose(policy, basis)
     if isinstance(found, Infeasible):
         return Recommendation(
@@ -213,7 +216,6 @@ def _recommendation(policy: Policy, basis: Basis, unseen: ScoreCounts | None) ->
             needs=found.needs,
             descriptive=policy.descriptive,
         )
-    asked = [(found.threshold, policy.name)]
     return Recommendation(
         policy=policy,
         feasible=True,
@@ -221,9 +223,7 @@ def _recommendation(policy: Policy, basis: Basis, unseen: ScoreCounts | None) ->
         threshold_interval=found.interval,
         guarantee=found.guarantee,
         in_sample=basis.point(found.threshold, policy),
-        out_of_sample=None
-        if unseen is None
-        else operating_points(unseen, asked, confidence=basis.confidence)[0],
+        out_of_sample=None if unseen is None else unseen.point(found.threshold, policy),
         reason=found.reason,
         needs=found.needs,
         descriptive=policy.descriptive,

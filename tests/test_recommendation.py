@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from finauth_eval.errors import NothingToEvaluate
+from finauth_eval.evaluation import evaluate
 from finauth_eval.metrics.order_statistics import allowed_errors
 from finauth_eval.recommendation import (
     EqualError,
@@ -396,3 +397,20 @@ def test_a_plan_says_how_many_samples_a_promise_needs():
     assert few.to_dict()["minimum"] == {"attack_type": 59}
     assert [(row.n, row.m) for row in few.rows] == [(58, None), (59, 0)]
     assert few.rows[0].power == 0
+
+
+@pytest.mark.parametrize("cluster", [None, "none"])
+def test_the_rates_of_a_recommendation_are_those_that_evaluate_gives_at_its_threshold(cluster):
+    rng = np.random.default_rng(11)
+    subject = np.repeat(np.arange(30), 6)
+    attack = np.tile([False, False, False, True, True, True], 30)
+    score = np.clip(rng.normal(0.4 + 0.2 * attack + 0.15 * rng.normal(size=30)[subject], 0.1), 0, 1).round(3)
+    frame = pd.DataFrame(
+        {"label": np.where(attack, "fake", "real"), "score": score, "subject": subject.astype(str)}
+    )
+    table = ScoreTable.from_frame(frame)
+    (answer,) = recommend(table, [MaxBpcer(0.2)], cluster=cluster)
+    point = evaluate(table, thresholds=[answer.threshold], cluster=cluster, bootstrap=0).operating_points[1]
+    assert answer.in_sample is not None
+    assert (answer.in_sample.bpcer, answer.in_sample.apcer) == (point.bpcer, point.apcer)
+    assert ("korn-graubard" in point.apcer.method) == (cluster is None)

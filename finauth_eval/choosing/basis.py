@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from finauth_eval.breakdown import rates_at
 from finauth_eval.choosing.choice import Infeasible, Need
 from finauth_eval.metrics.clusters import OnePerCluster
 from finauth_eval.metrics.decimals import ScoreGrid, score_grid
 from finauth_eval.metrics.order_statistics import rank_interval
-from finauth_eval.metrics.rates import operating_points
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.policies import Policy
@@ -70,6 +71,7 @@ class Basis:
     Attributes:
         samples: The samples.
         counts: Their counts.
+        clustered: The same with their clusters; ``None`` where samples are independent.
         grid: Where a threshold can be set.
         confidence: Confidence of guarantees and coverage of intervals, in (0, 1).
         current: The threshold in force.
@@ -78,6 +80,7 @@ class Basis:
 
     samples: ClusteredSamples
     counts: ScoreCounts
+    clustered: ClusteredScores | None
     grid: ScoreGrid
     confidence: float
     current: float
@@ -89,8 +92,15 @@ class Basis:
     ) -> Basis:
         """From scored samples; the arguments are the attributes."""
         counts = samples.arrays.counts()
-        grid = score_grid(counts.scores)
-        return cls(samples=samples, counts=counts, grid=grid, confidence=confidence, current=current, rng=rng)
+        return cls(
+            samples=samples,
+            counts=counts,
+            clustered=samples.arrays.clustered(counts, samples.clusters),
+            grid=score_grid(counts.scores),
+            confidence=confidence,
+            current=current,
+            rng=rng,
+        )
 
     def bona_fide(self) -> Group:
         """The bona fide samples."""
@@ -148,4 +158,5 @@ class Basis:
 
     def point(self, threshold: float, policy: Policy) -> OperatingPoint:
         """The rates at a threshold, on these very samples."""
-        return operating_points(self.counts, [(threshold, policy.name)], confidence=self.confidence)[0]
+        asked = [(threshold, policy.name)]
+        return rates_at(asked, self.counts, self.clustered, confidence=self.confidence)[0]
