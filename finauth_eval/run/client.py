@@ -41,7 +41,8 @@ _NO_CONNECTION: Final = (
     httpx.LocalProtocolError,
 )
 
-_SIGNATURE: Final = re.compile(r"[A-Za-z0-9+/]{40}")
+# 20 bytes of digest and some 50 of text make at least 90 letters; a hash in hex, which an id may be, has at most 64
+_SIGNATURE: Final = re.compile(r"[A-Za-z0-9+/]{72}")
 
 _FIELD: Final[dict[MediaType, tuple[str, str, str]]] = {
     # the part's file name is ours: what a file is called here is nobody's business there

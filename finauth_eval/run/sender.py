@@ -182,6 +182,11 @@ class Sender:
                 self._halt(
                     3, "stopped", f"stopped by an error of this program: {type(error).__name__}: {error}"
                 )
+            finally:
+                if (
+                    self._doubted == key
+                ):  # it found nothing out, say because its file is gone: the others go on
+                    self._doubted = None
 
     async def _ask(self, key: str) -> None:
         """Send one question until there is an outcome to keep, or to give up with."""
@@ -345,7 +350,7 @@ class Sender:
 
     def _worth_a_retry(self, outcome: NoResponse, attempts: int, tried: Counter[Kind]) -> int | None:
         """Tokens of the budget taken for a further attempt, or ``None`` when there is to be none."""
-        if self.stop is not None or attempts >= MAX_ATTEMPTS:
+        if self.stop is not None:
             return None
         once = tried[outcome.kind] == 1
         match outcome.kind:
@@ -364,7 +369,9 @@ class Sender:
                 wanted = tried[Kind.CUT_OFF] < _UPLOADS_CUT_OFF
             case _:
                 wanted = False
-        return self._budget.take(timed_out=outcome.kind is Kind.AMBIGUOUS) if wanted else None
+        if not wanted or attempts >= MAX_ATTEMPTS:
+            return None
+        return self._budget.take(timed_out=outcome.kind is Kind.AMBIGUOUS)
 
     def _signature_message(self, outcome: NoResponse) -> str:
         skew = clock_skew_s(outcome) or 0.0

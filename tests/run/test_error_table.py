@@ -291,6 +291,24 @@ def test_refused_signatures_stop_the_run_within_the_calls_in_flight(sandbox, pic
     assert server.stats()["requests"] <= 10 + 1  # those in flight, and the one that was signed again
 
 
+def test_a_doubted_signature_whose_file_is_gone_does_not_hold_up_the_others(scripted, picture_folder, run_on):
+    root = picture_folder(bona_fide=10, attack=0)
+
+    def answer(n: int) -> tuple[int, dict[str, str]] | None:
+        if n > 1:
+            return None
+        (root / "bona_fide" / "00000.png").unlink()
+        return 403, {"error": "AUTHENTICATION_ERROR:EXPIRED_SIGN"}
+
+    _, run = run_on(scripted(answer), root, max_concurrency=1)
+    assert (run["exit"], run["scored"], run["not_sent"]) == (3, 9, {"missing": 1})
+
+
+def test_an_id_that_is_a_hash_is_kept(scripted, picture_folder, run_on):
+    table, _ = run_on(scripted(lambda n: (200, {"score": 0.5, "request_id": "ab" * 32})), picture_folder())
+    assert set(table.frame["request_id"]) == {"ab" * 32}
+
+
 def test_a_slow_upload_is_not_taken_for_a_file_that_is_too_large(tmp_path, run_on, make_png):
     (tmp_path / "d" / "real").mkdir(parents=True)
     (tmp_path / "d" / "real" / "big.png").write_bytes(make_png() + b"\x00" * 9_000_000)
