@@ -58,10 +58,7 @@ def about_samples(sizes: ClassCounts, rows: SampleArrays, attack_types: Mapping[
     few = [f"{name} ({n})" for name, n in attack_types.items() if n < FEW]
     if few:
         yield f"Attack types with fewer than {FEW} scored samples, about which little can be said: {', '.join(few)}."
-    lost = sorted(
-        {rows.types[code] for code in np.unique(rows.type_codes[rows.is_attack]) if code >= 0}
-        - {*attack_types}
-    )
+    lost = sorted(rows.attack_types_seen() - {*attack_types}) if silent or unsent else []
     if lost:
         yield f"Attack types without any scored sample, left out of the worst type: {', '.join(lost)}."
 

@@ -266,8 +266,10 @@ class ScoreDistributionDisplay(Display):
     def frame(self) -> pd.DataFrame:
         """Columns ``low``, ``high`` (the bin's edges), ``bona_fide``, ``attack`` (samples in it)."""
         edges = self._edges()
-        genuine, _ = np.histogram(self.counts.scores, bins=edges, weights=self.counts.bona_fide)
-        attack, _ = np.histogram(self.counts.scores, bins=edges, weights=self.counts.attack)
+        genuine, _ = np.histogram(
+            self.counts.scores, bins=edges, weights=self.counts.bona_fide.astype(np.int64)
+        )
+        attack, _ = np.histogram(self.counts.scores, bins=edges, weights=self.counts.attack.astype(np.int64))
         return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "bona_fide": genuine, "attack": attack})
 
     @classmethod

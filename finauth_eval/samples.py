@@ -96,6 +96,10 @@ class SampleArrays:
             not_sent=self.not_sent[rows],
         )
 
+    def attack_types_seen(self) -> set[str]:
+        """The types that some attack has, scored or not."""
+        return {self.types[code] for code in np.unique(self.type_codes[self.is_attack]) if code >= 0}
+
     def counts(self) -> ScoreCounts:
         """The counts of every row with a score."""
         scored = ~np.isnan(self.scores)

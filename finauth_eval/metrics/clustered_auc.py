@@ -121,8 +121,8 @@ def area_variance(samples: ClusteredScores) -> AreaVariance:
     """
     counts = samples.counts
     m, n = counts.n_attack, counts.n_bona_fide
-    below = (np.cumsum(counts.bona_fide) - counts.bona_fide / 2) / n
-    above = (m - np.cumsum(counts.attack) + counts.attack / 2) / m
+    below = (2 * np.cumsum(counts.bona_fide) - counts.bona_fide) / (2 * n)
+    above = (2 * (m - np.cumsum(counts.attack)) + counts.attack) / (2 * m)
     value = float(np.dot(counts.attack, below)) / m
     attack, bona_fide = samples.is_attack, ~samples.is_attack
     apart_attack = samples.totals(below[samples.rows[attack]] - value, attack) / m

@@ -33,7 +33,8 @@ class ScoreCounts:
         attack: Attacks at each score, of every type together, shape (k,).
         by_attack_type: Attacks at each score for every named type, each of shape (k,); names ascending.
 
-    The counts are int64, or int32 where nearly every sample has a score of its own.
+    The counts are int64, int32 where nearly every sample has a score of its own, or int8 where every one has: sums of
+    them are safe, as numpy widens those; divide or multiply them only after a sum or ``astype``.
 
     Example:
         >>> counts = ScoreCounts.from_arrays([0.1, 0.9, 0.9], [False, True, True], ["", "swap", "mask"])

@@ -40,8 +40,8 @@ def tally(scores: NDArray[np.float64], codes: NDArray[np.unsignedinteger[Any]], 
         n_codes: How many classes there are.
 
     Returns:
-        The distinct scores, ascending, shape (k,), and for each class its counts, each of shape (k,): int64, or int32
-        where there are about as many distinct scores as samples and memory counts.
+        The distinct scores, ascending, shape (k,), and for each class its counts, each of shape (k,): int64, int32
+        where there are about as many distinct scores as samples, or int8 where no score occurs twice.
 
     Raises:
         ValueError: A score is not finite.
@@ -140,7 +140,7 @@ def _count_runs(values: NDArray[np.float64], code: NDArray[np.unsignedinteger[An
     first[0] = True
     np.not_equal(values[1:], values[:-1], out=first[1:])
     if first.all():
-        return values, [(code == own).astype(narrow) for own in range(n_codes)]
+        return values, [(code == own).view(np.int8) for own in range(n_codes)]
     starts = np.flatnonzero(first)
     del first
     counts = []

@@ -32,7 +32,7 @@ def test_every_road_counts_what_a_dictionary_counts(scores, n_codes):
     assert np.all(np.diff(values) > 0)
     assert sum(int(own.sum()) for own in counts) == N
     for code, own in enumerate(counts):
-        assert own.dtype in (np.int32, np.int64)
+        assert own.dtype in (np.int8, np.int32, np.int64)
         for value, count in zip(values.tolist(), own.tolist(), strict=True):
             assert expected[value, code] == count
 
