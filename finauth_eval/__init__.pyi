@@ -7,6 +7,7 @@ from .detection import NoResponse as NoResponse
 from .errors import FinauthEvalError as FinauthEvalError
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
+from .metrics.calibration import prior_shift as prior_shift
 from .metrics.estimate import Estimate as Estimate
 from .plots import ConfusionDisplay as ConfusionDisplay
 from .plots import DetDisplay as DetDisplay

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from finauth_eval.metrics.bootstrapped import equal_error
 from finauth_eval.metrics.clustered_auc import clustered_auc
 from finauth_eval.metrics.clustered_rates import clustered_points
 from finauth_eval.metrics.delong import auc
-from finauth_eval.metrics.equal_error import EqualErrorRate, equal_error_rate
 from finauth_eval.metrics.rates import OperatingPoint, operating_points
 from finauth_eval.samples import require_column
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
     from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
+    from finauth_eval.metrics.equal_error import EqualErrorRate
     from finauth_eval.metrics.estimate import Estimate
+    from finauth_eval.metrics.replicates import Replicates
     from finauth_eval.samples import ClassCounts, SampleArrays
     from finauth_eval.scores import ScoreTable
 
@@ -158,33 +160,32 @@ def rates_at(
 
 
 def attack_types(
-    counts: ScoreCounts, clustered: ClusteredScores | None, *, confidence: float
+    counts: ScoreCounts,
+    clustered: ClusteredScores | None,
+    replicates: Replicates | None,
+    *,
+    confidence: float,
 ) -> dict[str, AttackTypeResult]:
     """Each attack type against all bona fide samples, by name.
 
     Args:
         counts: The counts of all samples.
         clustered: The same samples with their clusters; ``None`` where they are independent.
+        replicates: Bootstrap replicates of all samples, or ``None``.
         confidence: Nominal coverage of the intervals, in (0, 1).
     """
-    return {
-        name: _attack_type(
-            name, counts.select(name), None if clustered is None else clustered.select(name), confidence
+    found = {}
+    for name in counts.by_attack_type:
+        own = counts.select(name)
+        together = None if clustered is None else clustered.select(name)
+        found[name] = AttackTypeResult(
+            attack_type=name,
+            n=own.n_attack,
+            auc=area(own, together, confidence=confidence),
+            eer=equal_error(own, replicates, confidence=confidence, attack_type=name),
+            counts=own,
         )
-        for name in counts.by_attack_type
-    }
-
-
-def _attack_type(
-    name: str, own: ScoreCounts, clustered: ClusteredScores | None, confidence: float
-) -> AttackTypeResult:
-    return AttackTypeResult(
-        attack_type=name,
-        n=own.n_attack,
-        auc=area(own, clustered, confidence=confidence),
-        eer=equal_error_rate(own),
-        counts=own,
-    )
+    return found
 
 
 def slices(

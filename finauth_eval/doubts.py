@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from finauth_eval.metrics.audit import DecisionAudit
-    from finauth_eval.metrics.bootstrap import Replicates
     from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.rates import OperatingPoint
+    from finauth_eval.metrics.replicates import Replicates
     from finauth_eval.samples import ClassCounts, SampleArrays
 
 __all__ = ["about_answers", "about_bootstrap", "about_clusters", "about_samples", "about_scores"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from finauth_eval import decisions, doubts
+from finauth_eval import decisions, doubts, overview
 from finauth_eval.breakdown import (
     AttackTypeResult,
     SliceColumn,
@@ -33,16 +33,20 @@ from finauth_eval.samples import (
     cluster_column,
     count_scores,
 )
+from finauth_eval.shown import notebook
+from finauth_eval.shown.numbers import confidence_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from finauth_eval.metrics.bootstrap import Replicates
+    from markupsafe import Markup
+
     from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.equal_error import EqualErrorRate
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.rates import OperatingPoint
+    from finauth_eval.metrics.replicates import Replicates
     from finauth_eval.scores import Provenance, ScoreTable
 
 __all__ = [
@@ -128,6 +132,33 @@ class Evaluation:
             "warnings": list(self.warnings),
         }
 
+    def _repr_html_(self) -> str:
+        """Tables and folded parts for a notebook, at most 60 kB."""
+        scores = overview.score_table(
+            auc=self.auc,
+            average_precision=self.average_precision,
+            eer=self.eer,
+            bpcer_at_apcer=self.bpcer_at_apcer,
+        )
+        folded = [overview.slice_table(column, values) for column, values in self.slices.items()]
+        if self.attack_types:
+            folded.insert(0, overview.attack_type_table(self.attack_types, self.operating_points[0]))
+        notes = [notebook.paragraph(warning) for warning in self.warnings]
+        return notebook.page(
+            [
+                notebook.paragraph(self.counts.describe()),
+                _table(overview.point_table(self.operating_points)),
+                _table(scores),
+                notebook.paragraph(f"In brackets: {confidence_words(self.confidence)} confidence intervals."),
+                *([notebook.details(f"Notes ({len(notes)})", notes)] if notes else []),
+                *(notebook.details(f"{own.caption} ({len(own.rows)})", [_table(own)]) for own in folded),
+            ]
+        )
+
+
+def _table(shown: overview.TextTable) -> Markup:
+    return notebook.table(shown.header, shown.rows, caption=shown.caption)
+
 
 def evaluate(
     scores: ScoreTable,
@@ -191,7 +222,7 @@ def evaluate(
     points = rates_at(wanted, counts, clustered, confidence=confidence)
     replicates = _replicates(counts, clustered, bootstrap, seed=seed)
     auc = area(counts, clustered, confidence=confidence)
-    types = attack_types(counts, clustered, confidence=confidence)
+    types = attack_types(counts, clustered, replicates, confidence=confidence)
     return Evaluation(
         confidence=confidence,
         counts=sizes,

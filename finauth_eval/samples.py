@@ -41,6 +41,18 @@ class ClassCounts:
     no_response_bona_fide: int
     no_response_attack: int
 
+    def describe(self) -> str:
+        """One sentence.
+
+        Example:
+            >>> ClassCounts(bona_fide=75, attack=200, no_response_bona_fide=0, no_response_attack=1).describe()
+            '75 bona fide and 200 attacks have a score; 0 and 1 have none'
+        """
+        return (
+            f"{self.bona_fide} bona fide and {self.attack} attacks have a score;"
+            f" {self.no_response_bona_fide} and {self.no_response_attack} have none"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """``counts`` of the JSON contract."""
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from finauth_eval.report.numbers import area, confidence_words, percent, rate, score, threshold
+from finauth_eval.overview import TextTable, attack_type_table, point_table, slice_table
+from finauth_eval.shown.numbers import area, confidence_words, percent, rate, score, threshold
 
 if TYPE_CHECKING:
-    from finauth_eval.evaluation import Evaluation, SliceResult
-    from finauth_eval.metrics.rates import OperatingPoint
+    from finauth_eval.evaluation import Evaluation
     from finauth_eval.recommendation import Recommendation, Recommendations, SamplePlan
     from finauth_eval.run.runner import Progress as RunProgress
 
@@ -59,61 +59,20 @@ def run_text(summary: Mapping[str, Any]) -> str:
 
 def evaluation_text(result: Evaluation) -> str:
     """The evaluation on one screen; the whole of it is in the JSON and in the report."""
-    counts, eer = result.counts, result.eer
-    have = f"{counts.bona_fide} bona fide and {counts.attack} attacks have a score"
+    eer = result.eer
     areas = f"AUC {area(result.auc)}   average precision {area(result.average_precision)}"
     errors = f"EER {percent(eer.linear)} at {score(eer.threshold)}"
     parts = [
-        f"{have}; {counts.no_response_bona_fide} and {counts.no_response_attack} have none",
+        result.counts.describe(),
         f"{areas}   {errors}   ({confidence_words(result.confidence)} intervals)",
-        _points_table(result),
+        _table(point_table(result.operating_points)),
     ]
     if result.attack_types:
-        parts.append(_types_table(result))
-    parts.extend(_slice_table(column, values) for column, values in result.slices.items())
+        parts.append(_table(attack_type_table(result.attack_types, result.operating_points[0])))
+    parts.extend(_table(slice_table(column, values)) for column, values in result.slices.items())
     parts.append("")
     parts.extend(f"note: {warning}" for warning in result.warnings)
     return "\n".join(parts).rstrip("\n")
-
-
-def _points_table(result: Evaluation) -> str:
-    header = ("threshold", "source", "BPCER", "APCER, pooled", "APCER, worst type", "TP", "FN", "FP", "TN")
-    return _table(header, [_point_row(point) for point in result.operating_points])
-
-
-def _point_row(point: OperatingPoint) -> tuple[str, ...]:
-    worst, cells = point.apcer_worst, point.confusion
-    return (
-        threshold(point.threshold),
-        point.source,
-        rate(point.bpcer),
-        rate(point.apcer),
-        f"{rate(worst.estimate)} {worst.attack_type}" if worst else "—",
-        *map(str, (cells.tp, cells.fn, cells.fp, cells.tn)),
-    )
-
-
-def _types_table(result: Evaluation) -> str:
-    first = result.operating_points[0]
-    rows = [
-        (name, str(kind.n), area(kind.auc), rate(first.apcer_by_attack_type[name]))
-        for name, kind in result.attack_types.items()
-    ]
-    return _table(("attack type", "n", "AUC", f"APCER at {threshold(first.threshold)}"), rows)
-
-
-def _slice_table(column: str, values: Mapping[str, SliceResult]) -> str:
-    rows = [
-        (
-            value + (" (small)" if part.small else ""),
-            f"{part.counts.bona_fide} + {part.counts.attack}",
-            area(part.auc),
-            rate(part.operating_points[0].bpcer),
-            rate(part.operating_points[0].apcer),
-        )
-        for value, part in values.items()
-    ]
-    return _table((column, "n", "AUC", "BPCER", "APCER"), rows)
 
 
 def recommendations_text(result: Recommendations) -> str:
@@ -142,18 +101,19 @@ def _recommendation_text(item: Recommendation) -> str:
 def plan_text(result: SamplePlan) -> str:
     """How many samples a target needs."""
     rows = [(str(row.n), "—" if row.m is None else str(row.m), percent(row.power)) for row in result.rows]
-    table = _table(("n", "errors allowed", "chance to pass at half the target"), rows)
+    header = ("n", "errors allowed", "chance to pass at half the target")
+    table = _table(TextTable("Samples", header, rows))
     return (
         f"{result.policy.describe()}, with {confidence_words(result.confidence)} confidence: at least"
         f" {result.minimum} independent samples\n{table}"
     )
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _table(shown: TextTable) -> str:
     table = Table(box=None, pad_edge=False, header_style="")
-    for name in header:
+    for name in shown.header:
         table.add_column(name, no_wrap=True)
-    for row in rows:
+    for row in shown.rows:
         table.add_row(*map(Text, row))  # Text: a name in brackets is a name and no markup
     stream = io.StringIO()
     Console(file=stream, width=400, color_system=None).print(table)

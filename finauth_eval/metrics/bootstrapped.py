@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from finauth_eval.metrics import areas, fixed_apcer
-from finauth_eval.metrics.bootstrap import Replicates, bootstrap
+from finauth_eval.metrics.bootstrap import bootstrap
 from finauth_eval.metrics.equal_error import EqualErrorRate, equal_error_rate
 from finauth_eval.metrics.estimate import Estimate
+from finauth_eval.metrics.replicates import Replicates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,12 +62,30 @@ def average_precision(counts: ScoreCounts, replicates: Replicates | None, *, con
     return _with_interval(plain, values, confidence=confidence)
 
 
-def equal_error(counts: ScoreCounts, replicates: Replicates | None, *, confidence: float) -> EqualErrorRate:
-    """The equal error rate, with the interval of the interpolated one; arguments as of `average_precision`."""
+def equal_error(
+    counts: ScoreCounts,
+    replicates: Replicates | None,
+    *,
+    confidence: float,
+    attack_type: str | None = None,
+) -> EqualErrorRate:
+    """The equal error rate, with the interval of the interpolated one.
+
+    Args:
+        counts: Counts of both classes.
+        replicates: Bootstrap replicates, of these counts or, for one type, of those of every type; or ``None``.
+        confidence: Nominal coverage, in (0, 1).
+        attack_type: The type that the counts are of, where they are of one.
+    """
     found = equal_error_rate(counts)
     if math.isnan(found.linear):
         return found
-    low, high, _, reason = _interval(replicates.equal_error if replicates else None, confidence=confidence)
+    values = None
+    if replicates is not None:
+        values = (
+            replicates.equal_error if attack_type is None else replicates.equal_error_by_type[attack_type]
+        )
+    low, high, _, reason = _interval(values, confidence=confidence)
     return replace(found, low=low, high=high, reason=reason)
 
 

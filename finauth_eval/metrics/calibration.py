@@ -15,12 +15,12 @@ from finauth_eval.metrics.intervals import rate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.estimate import Estimate
 
-__all__ = ["Calibration", "ReliabilityBin", "calibration"]
+__all__ = ["Calibration", "ReliabilityBin", "calibration", "prior_shift"]
 
 _BLOCK: Final = 1 << 13  # rows whose intermediate results stay in the processor's cache
 
@@ -126,6 +126,44 @@ def calibration(counts: ScoreCounts, *, bins: int = 10, confidence: float = 0.95
     return Calibration(
         brier=brier, ece=ece, cllr=cllr, min_cllr=min_cllr, reliability=reliability, reasons=reasons
     )
+
+
+def prior_shift(posterior: ArrayLike, *, data_prior: float, prior: float) -> NDArray[np.float64]:
+    """Probabilities of an attack as they are where attacks are more or less frequent than in the data.
+
+    odds' = odds * [prior / (1 - prior)] / [data_prior / (1 - data_prior)]: right where the score is calibrated at
+    ``data_prior`` and the scores within each class are distributed as there.
+
+    Args:
+        posterior: Probabilities of an attack, in [0, 1].
+        data_prior: Share of attacks for which they are right, in (0, 1).
+        prior: Share of attacks in the deployment's traffic, in [0, 1].
+
+    Returns:
+        Of ``posterior``'s shape, in [0, 1]; 0 and 1 stay as they are.
+
+    Raises:
+        ValueError: A share or a probability is out of range.
+
+    References:
+        Elkan, C. (2001). The foundations of cost-sensitive learning. IJCAI 17, 973-978 (theorem 2).
+
+    Example:
+        >>> prior_shift([0.0, 0.5, 0.9, 1.0], data_prior=0.5, prior=0.01).round(4).tolist()
+        [0.0, 0.01, 0.0833, 1.0]
+    """
+    if not 0 < data_prior < 1:
+        raise ValueError(f"data_prior is {data_prior!r}; expected a share in (0, 1)")
+    if not 0 <= prior <= 1:
+        raise ValueError(f"prior is {prior!r}; expected a share in [0, 1]")
+    before = np.asarray(posterior, dtype=np.float64)
+    if not ((before >= 0) & (before <= 1)).all():
+        raise ValueError("a posterior is not in [0, 1]")
+    attack = before * (prior * (1 - data_prior))
+    bona_fide = (1 - before) * ((1 - prior) * data_prior)
+    total = attack + bona_fide
+    # certain and excluded by the prior: the score is kept, for no evidence speaks of the other class
+    return np.divide(attack, total, out=before.copy(), where=total > 0)
 
 
 def _brier(counts: ScoreCounts) -> float:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
-from finauth_eval.metrics.bootstrap import Replicates
-from finauth_eval.metrics.fixed_apcer import LIMITS
+from finauth_eval.metrics.replicates import Replicates, statistics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,18 +78,16 @@ def bootstrap_clusters(samples: ClusteredScores, replicates: int, *, rng: np.ran
     k = samples.counts.scores.size
     bona_fide = _Stratum.of(samples, ~samples.is_attack)
     attack = _Stratum.of(samples, samples.is_attack)
-    types = [_Stratum.of(samples, samples.of_type(name)) for name in samples.counts.by_attack_type]
-    parts = []
-    for drawn in _draws(samples, replicates, rng):
-        missed = np.cumsum(attack.drawn(drawn, k), axis=1)
-        by_type = [np.cumsum(own.drawn(drawn, k), axis=1) for own in types] or [missed]
-        parts.append(_statistics(np.cumsum(bona_fide.drawn(drawn, k), axis=1), missed, by_type))
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Replicates(
-        average_precision=joined["average_precision"],
-        equal_error=joined["equal_error"],
-        bpcer_at_apcer={key: joined[f"pooled {key}"] for key in LIMITS},
-        bpcer_at_worst_apcer={key: joined[f"worst {key}"] for key in LIMITS},
+    types = {name: _Stratum.of(samples, samples.of_type(name)) for name in samples.counts.by_attack_type}
+    return Replicates.joined(
+        [
+            statistics(
+                np.cumsum(bona_fide.drawn(drawn, k), axis=1),
+                np.cumsum(attack.drawn(drawn, k), axis=1),
+                {name: np.cumsum(own.drawn(drawn, k), axis=1) for name, own in types.items()},
+            )
+            for drawn in _draws(samples, replicates, rng)
+        ]
     )
 
 
@@ -141,42 +138,3 @@ def _draws(
             if own.size:
                 times[:, own] = rng.multinomial(own.size, np.full(own.size, 1 / own.size), size=len(times))
         yield times
-
-
-def _statistics(
-    cleared: NDArray[np.int64], missed: NDArray[np.int64], by_type: list[NDArray[np.int64]]
-) -> dict[str, NDArray[np.float64]]:
-    """Of each replicate, from the samples up to each score: bona fide, attacks, attacks of each type."""
-    found = {
-        "average_precision": _average_precision(cleared, missed),
-        "equal_error": _equal_error(cleared / cleared[:, -1:], missed / missed[:, -1:]),
-    }
-    for key, limit in LIMITS.items():
-        worst = np.min([_highest_rows(own, limit) for own in by_type], axis=0)
-        for name, rows in (("pooled", _highest_rows(missed, limit)), ("worst", worst)):
-            kept = np.take_along_axis(cleared, np.maximum(rows - 1, 0)[:, None], axis=1)[:, 0]
-            found[f"{name} {key}"] = 1 - np.where(rows > 0, kept, 0) / cleared[:, -1]
-    return found
-
-
-def _average_precision(cleared: NDArray[np.int64], missed: NDArray[np.int64]) -> NDArray[np.float64]:
-    attack = np.diff(missed, axis=1, prepend=0)
-    hits = missed[:, -1:] - missed + attack
-    alarms = cleared[:, -1:] - cleared + np.diff(cleared, axis=1, prepend=0)
-    return np.asarray((hits / np.maximum(hits + alarms, 1) * attack).sum(axis=1) / missed[:, -1])
-
-
-def _equal_error(cleared: NDArray[np.float64], missed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The interpolated rate: between the last row where misses are fewer than false alarms, and the next."""
-    apart = np.pad(missed + cleared - 1, ((0, 0), (1, 0)), constant_values=-1.0)
-    misses = np.pad(missed, ((0, 0), (1, 0)))
-    after = np.argmax(apart >= -1e-12, axis=1)[:, None]  # rounding must not pass over an exact crossing
-    rise, low = (np.take_along_axis(own, after - 1, axis=1)[:, 0] for own in (apart, misses))
-    end, high = (np.take_along_axis(own, after, axis=1)[:, 0] for own in (apart, misses))
-    return np.asarray(low + (high - low) * -rise / (end - rise))
-
-
-def _highest_rows(missed: NDArray[np.int64], limit: float) -> NDArray[np.intp]:
-    """In each replicate the highest row whose score, as threshold, misses at most a share ``limit``."""
-    share = missed / np.maximum(missed[:, -1:], 1)  # 0 of a type that was not drawn: it allows every row
-    return np.asarray(np.count_nonzero(share <= limit, axis=1))

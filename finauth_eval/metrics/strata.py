@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from finauth_eval.metrics.fixed_apcer import LIMITS, allowed_misses
+from finauth_eval.metrics.replicates import Replicates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,31 +66,28 @@ class Strata:
         Args:
             counts: Counts with a sample of each class.
         """
-        typed = [Stratum.of(own) for own in counts.by_attack_type.values()]
         untyped = counts.attack.astype(np.int64)
         for own in counts.by_attack_type.values():
             untyped -= own
         self._bona_fide = Stratum.of(counts.bona_fide)
-        self._types = [own for own in typed if own.rows.size]
-        self._attacks = [*self._types, Stratum.of(untyped)] if untyped.any() else self._types
+        self._types = {name: Stratum.of(own) for name, own in counts.by_attack_type.items() if own.any()}
+        types = [*self._types.values()]
+        self._attacks = [*types, Stratum.of(untyped)] if untyped.any() else types
         rows = np.flatnonzero(counts.attack != 0)
         self._n_rows, self._n_attack_rows = counts.scores.size, rows.size
         # where each stratum's rows stand among the rows of all attacks, and among those of the bona fide samples
         self._places = [np.searchsorted(rows, own.rows) for own in self._attacks]
         self._below = np.searchsorted(self._bona_fide.rows, rows)
         self._up_to = np.searchsorted(self._bona_fide.rows, rows, side="right")
-        self._below_types = [np.searchsorted(self._bona_fide.rows, own.rows) for own in self._types]
-        self._attack_rows = np.cumsum(counts.attack != 0)
-        self._bona_fide_rows = np.cumsum(counts.bona_fide != 0)
-        self._allowed = {
-            limit: [allowed_misses(own.n, limit) for own in self._types] for limit in LIMITS.values()
-        }
+        self._below_types = [np.searchsorted(self._bona_fide.rows, own.rows) for own in types]
+        self._attack_rows = rows
+        self._allowed = {limit: [allowed_misses(own.n, limit) for own in types] for limit in LIMITS.values()}
 
-    def replicate(self, rng: np.random.Generator) -> dict[str, float]:
+    def replicate(self, rng: np.random.Generator) -> Replicates:
         """Draw every stratum anew and compute everything again.
 
         Returns:
-            The statistics by name, as a block of replicates has them.
+            The statistics of this one replicate.
         """
         cleared = _sums_before(self._bona_fide.draw(rng))
         drawn = [own.draw(rng) for own in self._attacks]
@@ -101,35 +99,46 @@ class Strata:
         below = cleared[self._below]
         hits, alarms = m - missed[:-1], n - below
         precision = hits / np.maximum(hits + alarms, 1)
-        found = {
-            "auc": int(attack @ (below + cleared[self._up_to])) / (2 * m * n),
-            "average_precision": float((attack * precision).sum()) / m,
-            "equal_error": self._equal_error(missed, cleared),
-        }
-        sums = [np.cumsum(own) for own in drawn[: len(self._types)]]
+        by_type = {name: _sums_before(own) for name, own in zip(self._types, drawn, strict=False)}
+        pooled, worst = {}, {}
         for key, limit in LIMITS.items():
             kept = int(below[_first_above(missed[1:], allowed_misses(m, limit))])
-            found[f"pooled {key}"] = 1 - kept / n
-            by_type = [
-                int(cleared[under[_first_above(own, allowed)]])
-                for own, under, allowed in zip(sums, self._below_types, self._allowed[limit], strict=True)
+            pooled[key] = np.array([1 - kept / n])
+            kept_by_type = [
+                int(cleared[under[_first_above(own[1:], allowed)]])
+                for own, under, allowed in zip(
+                    by_type.values(), self._below_types, self._allowed[limit], strict=True
+                )
             ]
-            found[f"worst {key}"] = 1 - min(by_type, default=kept) / n
-        return found
+            worst[key] = np.array([1 - min(kept_by_type, default=kept) / n])
+        return Replicates(
+            auc=np.array([int(attack @ (below + cleared[self._up_to])) / (2 * m * n)]),
+            average_precision=np.array([float((attack * precision).sum()) / m]),
+            equal_error=self._equal_error(missed, self._attack_rows, cleared),
+            equal_error_by_type={
+                name: self._equal_error(own, self._types[name].rows, cleared) for name, own in by_type.items()
+            },
+            bpcer_at_apcer=pooled,
+            bpcer_at_worst_apcer=worst,
+        )
 
-    def _equal_error(self, missed: NDArray[np.int64], cleared: NDArray[np.int64]) -> float:
+    def _equal_error(
+        self, missed: NDArray[np.int64], rows: NDArray[np.intp], cleared: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Of attacks that have scores at these rows, ``missed`` before each of them and, last, in all."""
         m, n = int(missed[-1]), int(cleared[-1])
 
+        def passed(row: int) -> int:
+            return int(missed[rows.searchsorted(row, side="right")])
+
         def apart(row: int) -> int:  # APCER - BPCER just above the score of a row, times m * n
-            return (
-                int(missed[self._attack_rows[row]]) * n + int(cleared[self._bona_fide_rows[row]]) * m - m * n
-            )
+            kept = int(cleared[self._bona_fide.rows.searchsorted(row, side="right")])
+            return passed(row) * n + kept * m - m * n
 
         cross = bisect_left(range(self._n_rows), 0, key=apart)
         at = apart(cross)
-        earlier, low = (apart(cross - 1), int(missed[self._attack_rows[cross - 1]])) if cross else (-m * n, 0)
-        high = int(missed[self._attack_rows[cross]])
-        return (low + (high - low) * (-earlier / (at - earlier))) / m
+        earlier, low = (apart(cross - 1), passed(cross - 1)) if cross else (-m * n, 0)
+        return np.array([(low + (passed(cross) - low) * (-earlier / (at - earlier))) / m])
 
 
 def _sums_before(counts: NDArray[np.int64]) -> NDArray[np.int64]:

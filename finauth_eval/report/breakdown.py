@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from finauth_eval.report import numbers
 from finauth_eval.report.charts.forest import Range, forest
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.scales import LinearScale
 from finauth_eval.report.figures import Figure, Key
 from finauth_eval.report.marks import letter_of
 from finauth_eval.report.tables import Cell, Table, area_cell, columns, count_cell, rate_cell, row, share_cell
-from finauth_eval.report.text import name
 from finauth_eval.report.wording import policy_words, source_words, times
+from finauth_eval.shown import numbers
+from finauth_eval.shown.text import name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from finauth_eval.report import numbers
 from finauth_eval.report.tables import Cell, Table, columns, count_cell, rate_cell, row, share_cell
-from finauth_eval.report.text import name
 from finauth_eval.report.wording import reason_words
+from finauth_eval.shown import numbers
+from finauth_eval.shown.text import name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

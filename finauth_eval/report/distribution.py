@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from finauth_eval.report import numbers
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.layers import Bars
 from finauth_eval.report.charts.pins import Pin
@@ -16,6 +15,7 @@ from finauth_eval.report.charts.plot import plot
 from finauth_eval.report.charts.scales import LinearScale, Tick
 from finauth_eval.report.figures import Figure, Key, Missing
 from finauth_eval.report.tables import Table, columns, count_cell, row, share_cell
+from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

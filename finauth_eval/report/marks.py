@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from finauth_eval.report import numbers, wording
+from finauth_eval.report import wording
+from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

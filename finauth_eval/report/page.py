@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from finauth_eval.report import breakdown, numbers, provenance
+from finauth_eval.report import breakdown, provenance
 from finauth_eval.report.coverage import coverage_of
 from finauth_eval.report.distribution import distribution
 from finauth_eval.report.figures import Figure, Missing
@@ -23,9 +23,10 @@ from finauth_eval.report.rates_chart import rates_against_threshold, reliability
 from finauth_eval.report.recommended import recommended_table
 from finauth_eval.report.summary import summary_table
 from finauth_eval.report.sweep import sweep
-from finauth_eval.report.text import data_block, visible
 from finauth_eval.report.tradeoffs import det, precision_recall, roc, roc_log
 from finauth_eval.report.verdict import verdict_of
+from finauth_eval.shown import numbers
+from finauth_eval.shown.text import data_block, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

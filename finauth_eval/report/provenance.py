@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import finauth_eval
 from finauth_eval.report.tables import Cell, Table, columns, row
-from finauth_eval.report.text import name
+from finauth_eval.shown.text import name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finauth_eval.report import numbers
 from finauth_eval.report.tables import Cell, Table, columns, count_cell, row
+from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
     from finauth_eval.evaluation import Evaluation

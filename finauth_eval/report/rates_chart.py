@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from finauth_eval.report import numbers
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.layers import Dots, Layer, Line
 from finauth_eval.report.charts.pins import Pin
@@ -25,6 +24,7 @@ from finauth_eval.report.tables import (
     share_cell,
     threshold_cell,
 )
+from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

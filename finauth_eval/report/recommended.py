@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup
 
-from finauth_eval.report import numbers
 from finauth_eval.report.marks import letter_of
 from finauth_eval.report.tables import Cell, Table, columns, row, threshold_cell
 from finauth_eval.report.wording import needs_words, policy_words
+from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

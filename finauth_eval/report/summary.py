@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from finauth_eval.report import numbers
 from finauth_eval.report.tables import Cell, Table, area_cell, columns, rate_cell, row, score_cell
+from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
     from finauth_eval.evaluation import Evaluation

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from finauth_eval.report import numbers
+from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
     from markupsafe import Markup

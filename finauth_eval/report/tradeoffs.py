@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from finauth_eval.metrics.curves import det_curve, precision_recall_curve, roc_curve
-from finauth_eval.report import numbers
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.layers import Line
 from finauth_eval.report.charts.pins import Pin
@@ -15,6 +14,7 @@ from finauth_eval.report.charts.plot import plot
 from finauth_eval.report.charts.scales import PROBIT_TICKS, LinearScale, LogScale, ProbitScale
 from finauth_eval.report.figures import Figure, Key, rows_to_show, thinned_words
 from finauth_eval.report.tables import Table, columns, row, score_cell, share_cell, threshold_cell
+from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 from markupsafe import Markup
 
-from finauth_eval.report import numbers
-from finauth_eval.report.text import name
 from finauth_eval.report.wording import needs_words, policy_words, source_words, times
+from finauth_eval.shown import numbers
+from finauth_eval.shown.text import name
 
 if TYPE_CHECKING:
     from finauth_eval.evaluation import Evaluation

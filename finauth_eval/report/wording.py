@@ -6,8 +6,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from finauth_eval.recommendation import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden
-from finauth_eval.report import numbers
-from finauth_eval.report.text import shorten, visible
+from finauth_eval.shown import numbers
+from finauth_eval.shown.text import shorten, visible
 
 if TYPE_CHECKING:
     from finauth_eval.recommendation import Recommendation

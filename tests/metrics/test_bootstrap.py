@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from finauth_eval.metrics.areas import average_precision
-from finauth_eval.metrics.bootstrap import Replicates, _draws, _resampled, _statistics, bootstrap
+from finauth_eval.metrics.bootstrap import _draws, _resampled, bootstrap
 from finauth_eval.metrics.counts import ScoreCounts
+from finauth_eval.metrics.delong import auc
 from finauth_eval.metrics.equal_error import equal_error_rate
 from finauth_eval.metrics.fixed_apcer import LIMITS, bpcer_at_apcer
+from finauth_eval.metrics.replicates import Replicates, statistics
 
 
 def table(n: int, decimals: int, seed: int = 0) -> ScoreCounts:
@@ -21,21 +23,24 @@ def table(n: int, decimals: int, seed: int = 0) -> ScoreCounts:
 def test_a_replicates_numbers_are_those_of_its_own_counts(decimals):
     """The block arithmetic against the scalar functions, replicate by replicate."""
     counts = table(300, decimals)
-    [(bona_fide, attack, types)] = list(_draws(counts, 25, np.random.default_rng(1)))
-    found = _statistics(bona_fide, attack, types)
+    [(cleared, missed, types)] = list(_draws(counts, 25, np.random.default_rng(1)))
+    found = statistics(cleared, missed, types)
     for i in range(25):
         own = ScoreCounts(
             scores=counts.scores,
-            bona_fide=bona_fide[i],
-            attack=attack[i],
-            by_attack_type={name: part[i] for name, part in zip(counts.by_attack_type, types, strict=True)},
+            bona_fide=np.diff(cleared[i], prepend=0),
+            attack=np.diff(missed[i], prepend=0),
+            by_attack_type={name: np.diff(part[i], prepend=0) for name, part in types.items()},
         )
-        assert found["average_precision"][i] == pytest.approx(average_precision(own), abs=1e-12)
-        assert found["equal_error"][i] == pytest.approx(equal_error_rate(own).linear, abs=1e-12)
+        assert found.auc[i] == pytest.approx(auc(own).value, abs=1e-12)
+        assert found.average_precision[i] == pytest.approx(average_precision(own), abs=1e-12)
+        assert found.equal_error[i] == pytest.approx(equal_error_rate(own).linear, abs=1e-12)
+        for name, values in found.equal_error_by_type.items():
+            assert values[i] == pytest.approx(equal_error_rate(own.select(name)).linear, abs=1e-12)
         for key, limit in LIMITS.items():
             at = bpcer_at_apcer(own, limit)
-            assert found[f"pooled {key}"][i] == pytest.approx(at.pooled.value, abs=1e-12)
-            assert found[f"worst {key}"][i] == pytest.approx(at.worst_type.value, abs=1e-12)
+            assert found.bpcer_at_apcer[key][i] == pytest.approx(at.pooled.value, abs=1e-12)
+            assert found.bpcer_at_worst_apcer[key][i] == pytest.approx(at.worst_type.value, abs=1e-12)
 
 
 @pytest.mark.parametrize("decimals", [1, 9])

@@ -5,12 +5,13 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from finauth_eval.metrics import clustered_bootstrap
-from finauth_eval.metrics.bootstrap import Replicates, bootstrap
+from finauth_eval.metrics.bootstrap import bootstrap
 from finauth_eval.metrics.clustered import ClusteredScores
 from finauth_eval.metrics.clustered_bootstrap import bootstrap_clusters, draw_cluster_replicates
 from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.metrics.equal_error import equal_error_rate
 from finauth_eval.metrics.fixed_apcer import LIMITS, bpcer_at_apcer
+from finauth_eval.metrics.replicates import Replicates
 
 TYPES = ("mask", "swap")
 

@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finauth_eval import plots
+from finauth_eval.evaluation import evaluate
 from finauth_eval.metrics.areas import average_precision, partial_auc
-from finauth_eval.metrics.bootstrap import _draws, _statistics, bootstrap
+from finauth_eval.metrics.bootstrap import _draws, bootstrap
+from finauth_eval.metrics.calibration import calibration
+from finauth_eval.metrics.cost import least_cost
 from finauth_eval.metrics.counts import ScoreCounts
+from finauth_eval.metrics.curves import roc_curve
 from finauth_eval.metrics.delong import auc
 from finauth_eval.metrics.equal_error import equal_error_rate
 from finauth_eval.metrics.fixed_apcer import LIMITS, bpcer_at_apcer
+from finauth_eval.metrics.replicates import statistics
 from finauth_eval.metrics.strata import Strata, Stratum
 from finauth_eval.metrics.tally import tally
+from finauth_eval.report.sweep import sweep
+from finauth_eval.scores import ScoreTable
 
 EDGES = (0.0, -0.0, 1.0, 5e-324, 2.2e-308, np.nextafter(1, 0), 0.5, 0.1, 0.1 + 1e-17, 0.3, 1 / 3)
 OUTSIDE = (-1.0, 1.5, 1e308, -1e-320, 7.25)
@@ -144,13 +153,16 @@ def test_a_replicate_by_strata_has_the_numbers_of_its_own_counts(decimals, untyp
             drawn.append(dense)
     types = dict(zip(counts.by_attack_type, drawn[1:], strict=False))
     own = ScoreCounts(scores=counts.scores, bona_fide=drawn[0], attack=sum(drawn[1:]), by_attack_type=types)
-    assert found["auc"] == pytest.approx(auc(own).value, abs=1e-12)
-    assert found["average_precision"] == pytest.approx(average_precision(own), abs=1e-12)
-    assert found["equal_error"] == pytest.approx(equal_error_rate(own).linear, abs=1e-12)
+    assert found.auc == pytest.approx(auc(own).value, abs=1e-12)
+    assert found.average_precision == pytest.approx(average_precision(own), abs=1e-12)
+    assert found.equal_error == pytest.approx(equal_error_rate(own).linear, abs=1e-12)
+    assert [*found.equal_error_by_type] == [*types]
+    for name, value in found.equal_error_by_type.items():
+        assert value == pytest.approx(equal_error_rate(own.select(name)).linear, abs=1e-12)
     for key, limit in LIMITS.items():
         at = bpcer_at_apcer(own, limit)
-        assert found[f"pooled {key}"] == pytest.approx(at.pooled.value, abs=1e-12)
-        assert found[f"worst {key}"] == pytest.approx(at.worst_type.value, abs=1e-12)
+        assert found.bpcer_at_apcer[key] == pytest.approx(at.pooled.value, abs=1e-12)
+        assert found.bpcer_at_worst_apcer[key] == pytest.approx(at.worst_type.value, abs=1e-12)
 
 
 def test_both_ways_to_bootstrap_spread_alike():
@@ -158,7 +170,7 @@ def test_both_ways_to_bootstrap_spread_alike():
     attack = rng.random(1_500) < 0.5
     counts = ScoreCounts.from_arrays(rng.normal(attack.astype(float)), attack)
     one_by_one = bootstrap(counts, 600, rng=np.random.default_rng(1)).auc
-    blocks = [_statistics(*drawn)["auc"] for drawn in _draws(counts, 600, np.random.default_rng(2))]
+    blocks = [statistics(*drawn).auc for drawn in _draws(counts, 600, np.random.default_rng(2))]
     at_once = np.concatenate(blocks)
     assert one_by_one.mean() == pytest.approx(at_once.mean(), abs=0.003)
     assert one_by_one.std() == pytest.approx(at_once.std(), rel=0.15)
@@ -182,3 +194,33 @@ def test_a_type_shares_the_bona_fide_sums_of_all():
     assert own.cleared is counts.cleared
     assert counts.select("mask") is own
     assert own.placements.rows.size == own.n_attack == int(own.attack.sum())
+
+
+def test_numbers_of_single_byte_counts_are_those_of_wide_ones():
+    """Every score its own: counts of one byte, which must overflow nowhere, not in plots and reports either."""
+    rng = np.random.default_rng(8)
+    attack = rng.random(3_000) < 0.5
+    frame = pd.DataFrame({
+        "label": np.where(attack, "attack", "bona_fide"),
+        "score": rng.beta(2 + 2 * attack, 4 - 2 * attack),
+        "attack_type": np.where(attack, rng.choice(["mask", "swap"], 3_000), None),
+    })  # fmt: skip
+    scores = ScoreTable.from_frame(frame)
+    narrow = evaluate(scores, bootstrap=50)
+    assert narrow.score_counts.attack.dtype == np.int8
+    own = narrow.score_counts
+    wide = ScoreCounts(
+        scores=own.scores,
+        bona_fide=own.bona_fide.astype(np.int64),
+        attack=own.attack.astype(np.int64),
+        by_attack_type={name: part.astype(np.int64) for name, part in own.by_attack_type.items()},
+    )
+    bins = plots.ScoreDistributionDisplay.from_evaluation(narrow).frame()
+    assert bins["attack"].sum() == attack.sum()
+    assert bins["attack"].max() > 127
+    for made in (auc, calibration, equal_error_rate, roc_curve, lambda c: bpcer_at_apcer(c, 0.05), sweep):
+        assert repr(made(own)) == repr(made(wide))
+    assert repr(own + own) == repr(wide + wide)
+    one, same = (bootstrap(c, 20, rng=np.random.default_rng(1)) for c in (own, wide))
+    assert repr(one) == repr(same)
+    assert least_cost(own, miss=1, alarm=3) == least_cost(wide, miss=1, alarm=3)

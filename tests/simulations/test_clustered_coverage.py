@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from finauth_eval.metrics.bootstrap import Replicates
 from finauth_eval.metrics.clustered import ClusteredScores
 from finauth_eval.metrics.clustered_auc import clustered_auc
 from finauth_eval.metrics.clustered_bootstrap import bootstrap_clusters
@@ -17,6 +16,7 @@ from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.metrics.delong import auc
 from finauth_eval.metrics.intervals import rate
 from finauth_eval.metrics.rates import operating_points
+from finauth_eval.metrics.replicates import Replicates
 
 pytestmark = pytest.mark.timeout(900)
 

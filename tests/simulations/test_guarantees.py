@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from finauth_eval.metrics.bootstrap import Replicates, bootstrap
+from finauth_eval.metrics.bootstrap import bootstrap
 from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.metrics.delong import auc
 from finauth_eval.metrics.intervals import rate
 from finauth_eval.metrics.rates import worst_type
+from finauth_eval.metrics.replicates import Replicates
 from finauth_eval.recommendation import MaxApcer, MaxBpcer, recommend
 from finauth_eval.scores import ScoreTable
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from finauth_eval.report.charts import svg
 from finauth_eval.report.charts.frame import Axis, Frame
 from finauth_eval.report.charts.plot import WIDTH, picture
-from finauth_eval.report.text import shorten, visible
+from finauth_eval.shown.text import shorten, visible
 
 __all__ = ["Range", "forest"]
 

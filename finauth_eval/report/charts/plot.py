@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from finauth_eval.report.charts import svg
 from finauth_eval.report.charts.frame import Axis, Frame
 from finauth_eval.report.charts.pins import pins_on_curve, rules_with_pins
-from finauth_eval.report.text import visible
+from finauth_eval.shown.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from finauth_eval.report.text import visible
+from finauth_eval.shown.text import visible
 
 __all__ = ["coordinate", "element", "path", "text"]
 
