@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from finauth_eval.shown.numbers import area, interval, percent, rate, threshold
+from finauth_eval.shown.numbers import area, interval, limit, percent, rate, short_threshold, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -63,15 +63,13 @@ def score_table(
     rows = [
         ("AUC", area(auc), ""),
         ("average precision", area(average_precision), ""),
-        ("EER", f"{percent(eer.linear)}{limits}", threshold(eer.threshold)),
+        ("EER", f"{percent(eer.linear)}{limits}", short_threshold(eer.threshold)),
     ]
     for key, found in bpcer_at_apcer.items():
         worst = found.worst_type.defined
         own, where = (found.worst_type, found.threshold) if worst else (found.pooled, found.pooled_threshold)
         of = "every type" if worst else "attacks"
-        rows.append(
-            (f"BPCER{key} (at most {percent(found.apcer)} of {of} pass)", rate(own), threshold(where))
-        )
+        rows.append((f"BPCER{key} (at most {limit(found.apcer)} of {of} pass)", rate(own), threshold(where)))
     return TextTable("How well the score tells them apart", ("figure", "value", "at threshold"), rows)
 
 

@@ -18,6 +18,7 @@ from scipy.special import ndtri
 
 from finauth_eval.metrics.bands import roc_band
 from finauth_eval.metrics.curves import det_curve, precision_recall_curve, roc_curve
+from finauth_eval.metrics.intervals import clopper_pearson_limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from finauth_eval.metrics.curves import Curve
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.rates import OperatingPoint
+    from finauth_eval.policies import MinCost
+    from finauth_eval.recommendation import Recommendations
 
 __all__ = [
     "ConfusionDisplay",
@@ -48,6 +51,11 @@ _MUTED: Final = "#68737f"
 _BLOCKED: Final = "genuine blocked (BPCER)"
 _PASSED: Final = "attacks that pass (APCER)"
 _CAUGHT: Final = "attacks caught (1 − APCER)"
+_NO_BAND: Final = (
+    "the band takes samples as independent, and several belong to one cluster here; evaluate with cluster='none' to"
+    " see it all the same, narrower than it should be"
+)
+_DRAWN_ROWS: Final = 2_000
 _DET_TICKS: Final = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999)
 
 
@@ -158,11 +166,8 @@ class RocDisplay(Display):
         """
         drawn = cls(**cls._of(evaluation), name=name)
         if band:
-            if "cluster" in evaluation.auc.method:
-                raise ValueError(
-                    "the band takes samples as independent, and several belong to one cluster here; evaluate with"
-                    " cluster='none' to see it all the same, narrower than it should be"
-                )
+            if _clustered(evaluation):
+                raise ValueError(_NO_BAND)
             drawn.band = roc_band(evaluation.score_counts, confidence=evaluation.confidence)
         return drawn.plot(ax)
 
@@ -300,31 +305,153 @@ class ScoreDistributionDisplay(Display):
 
 @dataclass(kw_only=True)
 class ThresholdDisplay(Display):
-    """Both error rates against the threshold."""
+    """Both error rates against the threshold, with what costs and recommendations make of them.
+
+    Attributes:
+        confidence: Coverage of each rate's interval at its own threshold; ``None`` draws no bands.
+        cost: What a miss and a false alarm cost, and how frequent attacks are; drawn on an axis of its own.
+        recommendations: Thresholds to mark.
+        cost_ax_: The axes of the cost, after ``plot``; ``None`` without costs.
+
+    Example:
+        >>> import pandas as pd
+        >>> from finauth_eval.evaluation import evaluate
+        >>> from finauth_eval.policies import MinCost
+        >>> from finauth_eval.scores import ScoreTable
+        >>> frame = pd.DataFrame({"label": ["real", "real", "fake", "fake"], "score": [0.1, 0.4, 0.35, 0.8]})
+        >>> display = ThresholdDisplay.from_evaluation(
+        ...     evaluate(ScoreTable.from_frame(frame)), cost=MinCost(miss=20, alarm=1, prior=0.02)
+        ... )
+        >>> display.frame()[["threshold", "bpcer", "apcer", "cost"]].round(3).values.tolist()
+        [[0.1, 1.0, 0.0, 0.98], [0.35, 0.5, 0.0, 0.49], [0.4, 0.5, 0.5, 0.69], [0.8, 0.0, 0.5, 0.2]]
+    """
 
     curve: Curve
+    n_bona_fide: int
+    n_attack: int
     points: Sequence[OperatingPoint] = ()
+    confidence: float | None = None
+    cost: MinCost | None = None
+    recommendations: Recommendations | None = None
+    cost_ax_: Axes | None = field(init=False, repr=False, default=None)
+
+    @classmethod
+    def from_evaluation(
+        cls,
+        evaluation: Evaluation,
+        *,
+        ax: Axes | None = None,
+        name: str | None = None,
+        band: bool | None = None,
+        cost: MinCost | None = None,
+        recommendations: Recommendations | None = None,
+    ) -> Self:
+        """Draw an evaluation.
+
+        Args:
+            evaluation: What ``evaluate`` found.
+            ax: Axes to draw on; a new figure is made by default.
+            name: What to call it in the title.
+            band: Shade each rate's Clopper-Pearson interval at its threshold; ``None`` where samples are independent.
+            cost: Costs and prior whose expected cost is drawn too.
+            recommendations: What ``recommend`` found; its feasible thresholds are marked.
+
+        Raises:
+            ValueError: A class is missing, or a band is wanted of samples that belong together.
+        """
+        together = _clustered(evaluation)
+        if band and together:
+            raise ValueError(_NO_BAND)
+        drawn = cls(**cls._of(evaluation), name=name, cost=cost, recommendations=recommendations)
+        if band or (band is None and not together):
+            drawn.confidence = evaluation.confidence
+        return drawn.plot(ax)
 
     def frame(self) -> pd.DataFrame:
-        """Columns ``threshold`` (every distinct score, ascending), ``bpcer``, ``apcer``."""
-        thresholds, bpcer, caught = (
-            part[:0:-1] for part in (self.curve.thresholds, self.curve.x, self.curve.y)
-        )
-        return pd.DataFrame({"threshold": thresholds, "bpcer": bpcer, "apcer": 1 - caught})
+        """Columns ``threshold`` (every distinct score, ascending), ``bpcer``, ``apcer``; limits and cost if drawn."""
+        return self._rows(np.arange(self.curve.thresholds.size - 1, 0, -1))
+
+    def _rows(self, rows: Any) -> pd.DataFrame:
+        bpcer, apcer = self.curve.x[rows], 1 - self.curve.y[rows]
+        columns = {"threshold": self.curve.thresholds[rows], "bpcer": bpcer, "apcer": apcer}
+        if self.confidence is not None:
+            for rate, share, n in (("bpcer", bpcer, self.n_bona_fide), ("apcer", apcer, self.n_attack)):
+                events = np.rint(share * n).astype(np.int64)
+                limits = clopper_pearson_limits(events, n, confidence=self.confidence)
+                columns |= dict(zip((f"{rate}_low", f"{rate}_high"), limits, strict=True))
+        if self.cost is not None:
+            columns["cost"] = self.cost.weight_of_miss * apcer + self.cost.weight_of_alarm * bpcer
+        return pd.DataFrame(columns)
 
     @classmethod
     def _of(cls, evaluation: Evaluation) -> dict[str, Any]:
-        return {"curve": roc_curve(_both_classes(evaluation)), "points": evaluation.operating_points}
+        counts = _both_classes(evaluation)
+        return {
+            "curve": roc_curve(counts),
+            "n_bona_fide": counts.n_bona_fide,
+            "n_attack": counts.n_attack,
+            "points": evaluation.operating_points,
+        }
 
     def _draw(self, ax: Axes) -> None:
+        last = self.curve.thresholds.size - 1
+        drawn = self._rows(np.unique(np.linspace(last, 1, min(last, _DRAWN_ROWS)).round().astype(int))[::-1])
         # a rate holds for every threshold up to and including its score
-        style: Any = {"drawstyle": "steps-pre"}
-        drawn = self.frame()  # not the DET curve, which ends where either error ends
-        ax.plot(drawn["threshold"], drawn["bpcer"], color=_GENUINE, label=_BLOCKED, **style)
-        ax.plot(drawn["threshold"], drawn["apcer"], color=_ATTACK, linestyle="--", label=_PASSED, **style)
+        for rate, words, color, line in (
+            ("bpcer", _BLOCKED, _GENUINE, "-"),
+            ("apcer", _PASSED, _ATTACK, "--"),
+        ):
+            ax.plot(
+                drawn["threshold"],
+                drawn[rate],
+                color=color,
+                label=words,
+                linestyle=line,
+                drawstyle="steps-pre",
+            )
+            if self.confidence is not None:
+                ax.fill_between(
+                    drawn["threshold"], drawn[f"{rate}_low"], drawn[f"{rate}_high"],
+                    color=color, alpha=0.15, linewidth=0, step="pre",
+                )  # fmt: skip
         for point in self.points:
-            ax.axvline(point.threshold, color="black", linestyle=":", linewidth=1)
+            ax.axvline(
+                point.threshold,
+                color="black",
+                linestyle=":",
+                linewidth=1,
+                label=f"threshold {point.threshold:g}",
+            )
+        found = [item for item in self.recommendations or () if item.feasible]
+        for k, item in enumerate(found):
+            ax.axvline(item.threshold, color=_MUTED, linewidth=1, linestyle=(0, (4, 2)))
+            ax.plot(
+                [item.threshold], [1], marker="os^Dv"[k % 5], color=_MUTED, linestyle="none", clip_on=False,
+                transform=ax.get_xaxis_transform(), label=f"{item.policy.name} {item.threshold:g}",
+            )  # fmt: skip
         _label(ax, x="threshold", y="error rate")
+        costs = None if self.cost is None else self._draw_cost(ax, drawn)
+        entries = [
+            entry
+            for own in (ax, costs)
+            if own is not None
+            for entry in zip(*own.get_legend_handles_labels(), strict=True)
+        ]
+        ax.legend(
+            [line for line, _ in entries], [words for _, words in entries],
+            title=self.name, frameon=False, fontsize="small", ncols=2, loc="lower center", bbox_to_anchor=(0.5, 1.02),
+        )  # fmt: skip
+
+    def _draw_cost(self, ax: Axes, drawn: pd.DataFrame) -> Axes:
+        self.cost_ax_ = costs = ax.twinx()
+        costs.plot(
+            drawn["threshold"], 10_000 * drawn["cost"], color="black", linewidth=1, drawstyle="steps-pre",
+            label="expected cost",
+        )  # fmt: skip
+        costs.set_ylim(bottom=0)
+        costs.set_ylabel("expected cost per 10,000 decisions")
+        costs.spines[["top"]].set_visible(False)
+        return costs
 
 
 @dataclass(kw_only=True)
@@ -400,6 +527,10 @@ class ConfusionDisplay(Display):
         ax.set_xticks([0, 1], ["blocked", "let pass"])
         ax.set_yticks([0, 1], ["attacks", "genuine"])
         ax.set_title(f"{self.name or 'Decisions'} at {self.point.threshold:g}")
+
+
+def _clustered(evaluation: Evaluation) -> bool:
+    return "cluster" in evaluation.auc.method
 
 
 def _both_classes(evaluation: Evaluation) -> ScoreCounts:

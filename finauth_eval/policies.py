@@ -90,6 +90,16 @@ class MinCost(Policy):
         if not 0 <= self.prior <= 1:
             raise ValueError(f"prior is {self.prior!r}; expected the share of attacks in traffic, in [0, 1]")
 
+    @property
+    def weight_of_miss(self) -> float:
+        """What APCER costs a decision: ``prior * miss``."""
+        return self.prior * self.miss
+
+    @property
+    def weight_of_alarm(self) -> float:
+        """What BPCER costs a decision: ``(1 - prior) * alarm``."""
+        return (1 - self.prior) * self.alarm
+
     def describe(self) -> str:
         """The goal in plain words."""
         return (

@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from scipy import stats
 from sklearn import metrics as oracle
 
 from finauth_eval import plots
 from finauth_eval.evaluation import evaluate
+from finauth_eval.recommendation import MaxBpcer, MinCost, recommend
 from finauth_eval.scores import ScoreTable
 
 if TYPE_CHECKING:
@@ -182,3 +184,43 @@ def test_no_band_is_drawn_of_samples_that_belong_together(truth: Any) -> None:
     with pytest.raises(ValueError, match="the band takes samples as independent"):
         plots.RocDisplay.from_evaluation(found, band=True)
     assert plots.RocDisplay.from_evaluation(found).ax_.has_data()
+    with pytest.raises(ValueError, match="the band takes samples as independent"):
+        plots.ThresholdDisplay.from_evaluation(found, band=True)
+    assert "bpcer_low" not in plots.ThresholdDisplay.from_evaluation(found).frame()
+
+
+def test_bands_of_the_rates_are_scipys_exact_limits_at_each_threshold(
+    evaluation: Evaluation, truth: Any
+) -> None:
+    attack, scores = truth
+    drawn = plots.ThresholdDisplay.from_evaluation(evaluation).frame()
+    for row in drawn.iloc[::7].itertuples():
+        for own, events, low, high in (
+            (~attack, scores >= row.threshold, row.bpcer_low, row.bpcer_high),
+            (attack, scores < row.threshold, row.apcer_low, row.apcer_high),
+        ):
+            exact = stats.binomtest(int(events[own].sum()), int(own.sum())).proportion_ci(method="exact")
+            assert (low, high) == pytest.approx((exact.low, exact.high), abs=1e-10)
+
+
+def test_costs_are_drawn_on_their_own_axis_and_recommendations_marked(
+    evaluation: Evaluation, truth: Any
+) -> None:
+    attack, scores = truth
+    frame = pd.DataFrame({"label": np.where(attack, "attack", "bona_fide"), "score": scores})
+    advice = recommend(ScoreTable.from_frame(frame), [MaxBpcer(0.2), MaxBpcer(0.0001)])
+    costs = MinCost(miss=20, alarm=3, prior=0.1)
+    shown = plots.ThresholdDisplay.from_evaluation(evaluation, cost=costs, recommendations=advice)
+    for row in shown.frame().iloc[::9].itertuples():
+        by_hand = 2 * np.mean(scores[attack] < row.threshold) + 2.7 * np.mean(
+            scores[~attack] >= row.threshold
+        )
+        assert row.cost == pytest.approx(by_hand)
+    assert shown.cost_ax_.get_ylabel() == "expected cost per 10,000 decisions"
+    marked = [text.get_text() for text in shown.ax_.get_legend().get_texts()]
+    # the one that is not feasible has no threshold to mark
+    assert [words for words in marked if "max_bpcer" in words] == [f"max_bpcer {advice.items[0].threshold:g}"]
+    assert marked[-1] == "expected cost"
+    plain = plots.ThresholdDisplay.from_evaluation(evaluation, band=False)
+    assert plain.cost_ax_ is None
+    assert list(plain.frame().columns) == ["threshold", "bpcer", "apcer"]

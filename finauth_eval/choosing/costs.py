@@ -18,7 +18,7 @@ __all__ = ["min_cost"]
 
 def min_cost(policy: MinCost, basis: Basis) -> Choice | Infeasible:
     """The middle of the widest interval of thresholds with the least expected cost."""
-    miss, alarm = policy.prior * policy.miss, (1 - policy.prior) * policy.alarm
+    miss, alarm = policy.weight_of_miss, policy.weight_of_alarm
     if not miss and not alarm:
         return Infeasible(reason="every threshold costs nothing with these costs and this prior")
     missing = basis.missing_class()

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from scipy.special import betaincinv, ndtri
 
 from finauth_eval.metrics.estimate import Estimate
 
-__all__ = ["clopper_pearson", "rate", "valid_confidence", "wilson"]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["clopper_pearson", "clopper_pearson_limits", "rate", "valid_confidence", "wilson"]
 
 RateMethod = Literal["clopper-pearson", "wilson"]
 
@@ -39,6 +43,35 @@ def clopper_pearson(events: int, n: int, *, confidence: float = 0.95) -> tuple[f
     tail = _checked_tail(events, n, confidence)
     low = 0.0 if events == 0 else float(betaincinv(events, n - events + 1, tail))
     high = 1.0 if events == n else float(betaincinv(events + 1, n - events, 1 - tail))
+    return low, high
+
+
+def clopper_pearson_limits(
+    events: ArrayLike, n: int, *, confidence: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`clopper_pearson` of many numbers of events at once.
+
+    Args:
+        events: How many of the ``n`` samples showed the event, any shape.
+        n: How many independent samples there are, at least 1.
+        confidence: Nominal coverage of each interval by itself, in (0, 1).
+
+    Returns:
+        Lower and upper limits, of the shape of ``events``, in [0, 1].
+
+    Raises:
+        ValueError: Some number of events is not in [0, ``n``], or ``confidence`` not in (0, 1).
+
+    Example:
+        >>> low, high = clopper_pearson_limits([0, 59], 59)
+        >>> low.round(4).tolist(), high.round(4).tolist()
+        ([0.0, 0.9394], [0.0606, 1.0])
+    """
+    seen = np.asarray(events)
+    tail = _checked_tail(int(seen.min(initial=0)), n, confidence)
+    _checked_tail(int(seen.max(initial=0)), n, confidence)
+    low = np.where(seen == 0, 0.0, betaincinv(np.maximum(seen, 1), n - seen + 1, tail))
+    high = np.where(seen == n, 1.0, betaincinv(seen + 1, np.maximum(n - seen, 1), 1 - tail))
     return low, high
 
 
