@@ -59,11 +59,10 @@ def score_table(
     bpcer_at_apcer: Mapping[str, ThresholdAtApcer],
 ) -> TextTable:
     """What is said of the score without choosing a threshold."""
-    limits = "" if math.isnan(eer.low) else f" ({interval(eer.low, eer.high)})"
     rows = [
         ("AUC", area(auc), ""),
         ("average precision", area(average_precision), ""),
-        ("EER", f"{percent(eer.linear)}{limits}", short_threshold(eer.threshold)),
+        ("EER", _equal_error(eer), short_threshold(eer.threshold)),
     ]
     for key, found in bpcer_at_apcer.items():
         worst = found.worst_type.defined
@@ -73,11 +72,16 @@ def score_table(
     return TextTable("How well the score tells them apart", ("figure", "value", "at threshold"), rows)
 
 
+def _equal_error(found: EqualErrorRate) -> str:
+    limits = "" if math.isnan(found.low) else f" ({interval(found.low, found.high)})"
+    return f"{percent(found.linear)}{limits}"
+
+
 def attack_type_table(types: Mapping[str, AttackTypeResult], first: OperatingPoint) -> TextTable:
     """Each attack type against all bona fide samples."""
     header = ("attack type", "n", "AUC", "EER", f"APCER at {threshold(first.threshold)}")
     rows = [
-        (name, str(own.n), area(own.auc), percent(own.eer.linear), rate(first.apcer_by_attack_type[name]))
+        (name, str(own.n), area(own.auc), _equal_error(own.eer), rate(first.apcer_by_attack_type[name]))
         for name, own in types.items()
     ]
     return TextTable("Attack types", header, rows)

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import roc_auc_score, roc_curve
 
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.evaluation import cluster_column, evaluate
@@ -145,6 +145,41 @@ def test_attack_types_are_compared_with_all_bona_fide_samples():
             roc_auc_score(rows["label"] == "attack", rows["score"]), abs=1e-12
         )
         assert result.n == ((data["label"] == "attack") & (data["attack_type"] == name)).sum()
+
+
+@pytest.mark.parametrize("subjects", [False, True])
+def test_each_types_equal_error_rate_has_its_interval(subjects):
+    data = frame(300)
+    if subjects:
+        data["subject"] = [f"s{i // 3}" for i in range(300)]
+    found = evaluate(table(data), bootstrap=300)
+    for own in found.attack_types.values():
+        assert own.eer.low < own.eer.linear < own.eer.high
+        # resampled by hand, with scikit-learn's curve: the same interval but for the draws
+        if not subjects:
+            by_hand = resampled_equal_error(data, own.attack_type)
+            assert own.eer.low == pytest.approx(by_hand[0], abs=0.03)
+            assert own.eer.high == pytest.approx(by_hand[1], abs=0.03)
+    without = evaluate(table(data), bootstrap=0).attack_types["mask"].eer
+    assert math.isnan(without.low)
+    assert "needs the bootstrap" in without.reason
+
+
+def resampled_equal_error(data: pd.DataFrame, attack_type: str) -> tuple[float, float]:
+    rng, found = np.random.default_rng(5), []
+    bona_fide = data["score"][data["label"] == "bona_fide"].to_numpy()
+    own = (data["label"] == "attack") & (data["attack_type"] == attack_type)
+    attack = data["score"][own].to_numpy()
+    for _ in range(400):
+        drawn = [rng.choice(own, own.size) for own in (bona_fide, attack)]
+        truth = np.repeat([0, 1], [bona_fide.size, attack.size])
+        fpr, tpr, _ = roc_curve(truth, np.concatenate(drawn), drop_intermediate=False)
+        cross = np.argmax(fpr >= 1 - tpr)
+        before, after = (1 - tpr - fpr)[cross - 1], (1 - tpr - fpr)[cross]
+        share = before / (before - after)
+        found.append(fpr[cross - 1] + share * (fpr[cross] - fpr[cross - 1]))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(low), float(high)
 
 
 def test_untyped_attacks_beside_typed_ones_form_a_type():

@@ -7,7 +7,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.metrics.delong import auc
-from finauth_eval.metrics.intervals import clopper_pearson, rate, wilson
+from finauth_eval.metrics.intervals import clopper_pearson, clopper_pearson_limits, rate, wilson
 from finauth_eval.metrics.rates import worst_type
 
 CASES = [(0, 1), (1, 1), (0, 59), (3, 59), (59, 59), (1, 10_000), (5_000, 10_000), (123, 4567)]
@@ -22,6 +22,18 @@ def test_clopper_pearson_equals_scipys_and_statsmodels(events, n, confidence):
     assert ours == pytest.approx(
         proportion_confint(events, n, alpha=1 - confidence, method="beta"), abs=1e-10
     )
+
+
+@pytest.mark.parametrize("n", [1, 59, 400])
+def test_many_exact_limits_at_once_equal_scipys_one_by_one(n):
+    events = np.arange(n + 1)
+    exact = [stats.binomtest(int(k), n).proportion_ci(0.9, method="exact") for k in events]
+    low, high = clopper_pearson_limits(events, n, confidence=0.9)
+    np.testing.assert_allclose(low, [own.low for own in exact], atol=1e-10)
+    np.testing.assert_allclose(high, [own.high for own in exact], atol=1e-10)
+    for wrong in ([-1, 0], [0, n + 1]):
+        with pytest.raises(ValueError, match="expected 0 <= events <= n"):
+            clopper_pearson_limits(wrong, n)
 
 
 @pytest.mark.parametrize(("events", "n"), CASES)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
 from finauth_eval.metrics.areas import average_precision, partial_auc
-from finauth_eval.metrics.calibration import calibration
+from finauth_eval.metrics.calibration import calibration, prior_shift
 from finauth_eval.metrics.cost import least_cost
 from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.metrics.curves import det_curve, precision_recall_curve, roc_curve
@@ -273,6 +273,35 @@ def test_min_cllr_equals_scikit_learns_isotonic_fit(drawn):
     with np.errstate(divide="ignore"):
         expected = -(np.log2(fitted[drawn.attack]).mean() + np.log2(1 - fitted[~drawn.attack]).mean()) / 2
     assert calibration(drawn.counts()).min_cllr == pytest.approx(expected, abs=1e-10)
+
+
+@settings(NUMBERS)
+@given(st.floats(0.001, 0.999), st.floats(0.01, 0.99), st.floats(0.001, 0.999))
+def test_a_shifted_prior_multiplies_the_odds_and_shifts_back(posterior, data_prior, prior):
+    odds = posterior / (1 - posterior) * (prior / (1 - prior)) / (data_prior / (1 - data_prior))
+    found = float(prior_shift(posterior, data_prior=data_prior, prior=prior))
+    assert found == pytest.approx(odds / (1 + odds), abs=1e-12)
+    back = prior_shift(found, data_prior=prior, prior=data_prior)
+    assert back == pytest.approx(posterior, abs=1e-9)
+
+
+def test_a_shifted_prior_is_the_share_of_attacks_at_each_score_of_the_other_mix():
+    """Bayes by counting: three scores with given frequencies in each class, at one mix and at another."""
+    attack, bona_fide = np.array([0.2, 0.3, 0.5]), np.array([0.6, 0.3, 0.1])
+    posterior = 0.4 * attack / (0.4 * attack + 0.6 * bona_fide)
+    elsewhere = 0.02 * attack / (0.02 * attack + 0.98 * bona_fide)
+    np.testing.assert_allclose(prior_shift(posterior, data_prior=0.4, prior=0.02), elsewhere, atol=1e-12)
+    for prior, expected in ((0.0, [0, 0, 1]), (1.0, [0, 1, 1])):
+        np.testing.assert_array_equal(prior_shift([0.0, 0.5, 1.0], data_prior=0.5, prior=prior), expected)
+
+
+@pytest.mark.parametrize(
+    ("posterior", "data_prior", "prior", "words"),
+    [(1.5, 0.5, 0.5, "posterior"), (0.5, 0.0, 0.5, "data_prior is 0.0"), (0.5, 0.5, -0.1, "prior is -0.1")],
+)
+def test_a_prior_that_is_no_share_is_refused(posterior, data_prior, prior, words):
+    with pytest.raises(ValueError, match=words):
+        prior_shift(posterior, data_prior=data_prior, prior=prior)
 
 
 @settings(NUMBERS)
