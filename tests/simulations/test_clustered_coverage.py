@@ -117,7 +117,7 @@ def test_the_worst_types_interval_covers_the_highest_rate_under_clusters(kinds, 
 @pytest.mark.parametrize("subjects", [40, 100])
 def test_the_bootstrap_of_subjects_covers_the_equal_error_rate(subjects):
     rng = np.random.default_rng(subjects)
-    clusters, shift, draws = np.repeat(np.arange(subjects), IMAGES), 2.0, 500
+    clusters, shift, draws = np.repeat(np.arange(subjects), IMAGES), 2.0, DRAWS
     attack, truth = clusters % 2 == 0, stats.norm.sf(1.0)
     covered = 0
     for _ in range(draws):

@@ -1,4 +1,4 @@
-"""Promises and intervals against thousands of simulated data sets whose truth is known; run by `make simulate`."""
+"""Promises of thresholds against thousands of simulated data sets whose truth is known; run by `make simulate`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from finauth_eval.metrics.bootstrap import bootstrap
-from finauth_eval.metrics.counts import ScoreCounts
-from finauth_eval.metrics.delong import auc
-from finauth_eval.metrics.intervals import rate
-from finauth_eval.metrics.rates import worst_type
-from finauth_eval.metrics.replicates import Replicates
 from finauth_eval.recommendation import MaxApcer, MaxBpcer, recommend
 from finauth_eval.scores import ScoreTable
 
@@ -123,47 +117,3 @@ def test_one_sample_a_subject_keeps_the_promise_that_all_samples_break():
     say("\nBPCER <= 5%, 120 subjects with 8 samples: broken", {k: v / draws for k, v in broken.items()})
     assert broken["subject"] / draws <= allowed(draws)
     assert broken["none"] / draws > allowed(draws)  # why the naive one is marked as such
-
-
-@pytest.mark.parametrize(("n", "area"), [(20, 0.8), (50, 0.9), (200, 0.8), (200, 0.97), (1000, 0.9)])
-def test_delong_on_the_logit_scale_covers_the_area(n, area):
-    rng = np.random.default_rng(n)
-    shift = math.sqrt(2) * stats.norm.ppf(area)
-    attack = np.arange(2 * n) < n
-    draws, covered = 2_000, 0
-    for _ in range(draws):
-        found = auc(ScoreCounts.from_arrays(rng.normal(size=2 * n) + shift * attack, attack))
-        covered += found.low <= area <= found.high
-    say(f"\nAUC {area}, n = {n} a class: covered {covered / draws:.4f}")
-    assert covered / draws >= 0.93
-    if n >= 200:
-        assert covered / draws <= 0.97
-
-
-@pytest.mark.parametrize("types", [2, 13])
-def test_the_worst_types_interval_covers_the_highest_rate(types):
-    rng = np.random.default_rng(types)
-    draws, covered = 2_000, 0
-    for _ in range(draws):
-        rates = {
-            f"type {k}": rate(int(events), 100) for k, events in enumerate(rng.binomial(100, 0.1, types))
-        }
-        interval = worst_type(rates).estimate
-        covered += interval.low <= 0.1 <= interval.high
-    say(f"\nworst of {types} equal types: covered {covered / draws:.4f}")
-    assert covered / draws >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / draws)
-
-
-@pytest.mark.parametrize("n", [50, 200])
-def test_the_bootstrap_covers_the_equal_error_rate(n):
-    rng = np.random.default_rng(n)
-    shift, draws = 2.0, 500
-    truth = stats.norm.sf(shift / 2)
-    attack = np.arange(2 * n) < n
-    covered = 0
-    for _ in range(draws):
-        counts = ScoreCounts.from_arrays(np.round(rng.normal(size=2 * n) + shift * attack, 2), attack)
-        low, high = Replicates.limits(bootstrap(counts, 400, rng=rng).equal_error, confidence=0.95)
-        covered += low <= truth <= high
-    say(f"\nEER {truth:.3f}, n = {n} a class: covered {covered / draws:.4f}")
-    assert covered / draws >= 0.93 - 3 * math.sqrt(0.07 * 0.93 / draws)
