@@ -1,7 +1,7 @@
 """How long `evaluate` and its bootstrap take beside scikit-learn, how much memory, and how both grow.
 
 Run: python benchmarks/bench_evaluate.py [--rows 100000 1000000 10000000]. Both sides work on the same arrays in one
-process, each the better of two runs (one run from five million rows on). Memory is the peak of what `evaluate`
+process, each the better of two runs. Memory is the peak of what `evaluate`
 allocates (tracemalloc) over the bytes of its input: scores, labels and type codes. scikit-learn's resampling loop is
 run for a few replicates and multiplied up.
 """
@@ -26,7 +26,7 @@ from finauth_eval.scores import ScoreTable
 THRESHOLDS = tuple(np.arange(1, 11) / 11)
 BYTES_A_ROW = 8 + 1 + 1  # score, label, attack type
 KINDS = (("4 decimals", 4), ("all distinct", None))
-RUN_ONCE_FROM = 5_000_000
+RUNS = 2
 REPLICATES = 2_000
 LOOPED = 5  # replicates of scikit-learn's loop that are run
 
@@ -84,10 +84,10 @@ def peak_memory(call: Callable[[], object]) -> int:
 
 
 def bench_evaluation(rows: int, name: str, decimals: int | None) -> float:
-    scores, runs = table(rows, decimals=decimals), 1 if rows >= RUN_ONCE_FROM else 2
-    plain = seconds(lambda: evaluated(scores), runs=runs)
-    calibrated = seconds(lambda: evaluated(scores, calibration=True), runs=runs)
-    theirs = seconds(lambda: five_calls(scores.is_attack, scores.scores), runs=runs)
+    scores = table(rows, decimals=decimals)
+    plain = seconds(lambda: evaluated(scores), runs=RUNS)
+    calibrated = seconds(lambda: evaluated(scores, calibration=True), runs=RUNS)
+    theirs = seconds(lambda: five_calls(scores.is_attack, scores.scores), runs=RUNS)
     memory = peak_memory(lambda: evaluated(scores)) / (rows * BYTES_A_ROW)
     print(
         f"{rows:>11,} rows, {name:<12}: evaluate {plain:7.3f} s, with calibration {calibrated:7.3f} s, scikit-learn"

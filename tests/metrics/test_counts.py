@@ -45,6 +45,17 @@ def test_six_decimals_of_many_samples_are_counted_on_the_grid():
     np.testing.assert_array_equal(counts, expected)
 
 
+def test_many_scores_off_any_grid_are_counted_as_few_are():
+    scores = RNG.random(700_000)  # enough to be sorted by halves
+    scores[::5] = scores[1]
+    codes = RNG.integers(0, 2, scores.size).astype(np.uint8)
+    values, (zeros, ones) = tally(scores, codes, 2)
+    for own, found in ((scores[codes == 0], zeros), (scores[codes == 1], ones)):
+        unique, expected = np.unique(own, return_counts=True)
+        np.testing.assert_array_equal(values[found > 0], unique)
+        np.testing.assert_array_equal(found[found > 0], expected)
+
+
 def test_the_arrays_that_are_counted_stay_as_they_are():
     scores = RNG.random(100)
     before = scores.copy()
