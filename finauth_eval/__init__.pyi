@@ -2,6 +2,9 @@ from .dataset import Dataset as Dataset
 from .dataset import Sample as Sample
 from .dataset import check_dataset as check_dataset
 from .dataset import load_dataset as load_dataset
+from .deployed import DeployedPolicy as DeployedPolicy
+from .deployed import deploy as deploy
+from .deployed import load_policy as load_policy
 from .detection import Detection as Detection
 from .detection import NoResponse as NoResponse
 from .errors import FinauthEvalError as FinauthEvalError
@@ -16,6 +19,9 @@ from .plots import ReliabilityDisplay as ReliabilityDisplay
 from .plots import RocDisplay as RocDisplay
 from .plots import ScoreDistributionDisplay as ScoreDistributionDisplay
 from .plots import ThresholdDisplay as ThresholdDisplay
+from .policy_files import read_policies as read_policies
+from .recommendation import AcceptReviewReject as AcceptReviewReject
+from .recommendation import BestFBeta as BestFBeta
 from .recommendation import EqualError as EqualError
 from .recommendation import MaxApcer as MaxApcer
 from .recommendation import MaxBpcer as MaxBpcer

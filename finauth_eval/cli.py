@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -105,6 +106,29 @@ Cost = Annotated[
     str | None, typer.Option(metavar="miss=M,alarm=A", help="Costs of a missed attack and of an alarm.")
 ]
 Prior = Annotated[float | None, typer.Option(help="Share of attacks in production, for --cost; in (0, 1).")]
+ReviewCapacity = Annotated[
+    float | None,
+    typer.Option(metavar="Q", help="Share of traffic that people can review, with --cost; in [0, 1]."),
+]
+ReviewCost = Annotated[
+    float | None, typer.Option(metavar="C", help="What one review costs, with --cost, in the same unit.")
+]
+KeepPromises = Annotated[
+    bool,
+    typer.Option(
+        "--keep-promises", help="The least cost among thresholds that keep every --max-bpcer and --max-apcer."
+    ),
+]
+Pooled = Annotated[
+    bool, typer.Option("--pooled", help="--max-apcer for all attacks together instead of each type.")
+]
+WithoutInsufficient = Annotated[
+    bool,
+    typer.Option("--without-insufficient", help="--max-apcer without the types that have too few samples."),
+]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE.toml", help="Goals from a file; see the docs.")
+]
 Holdout = Annotated[
     float | None,
     typer.Option(metavar="F", help="Share kept away from choosing, to measure the thresholds on."),
@@ -271,8 +295,20 @@ def recommend(
     scores: Scores,
     max_bpcer: MaxBpcerOption = None,
     max_apcer: MaxApcerOption = None,
+    pooled: Pooled = False,
+    without_insufficient: WithoutInsufficient = False,
     cost: Cost = None,
     prior: Prior = None,
+    review_capacity: ReviewCapacity = None,
+    review_cost: ReviewCost = None,
+    keep_promises: KeepPromises = False,
+    policy: PolicyFile = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="COLUMN", help="Thresholds for each value of a column too.")
+    ] = None,
+    joint: Annotated[
+        bool, typer.Option("--joint", help="With --by: the promises of all segments hold at once.")
+    ] = False,
     confidence: Confidence = 0.95,
     cluster: Cluster = None,
     holdout: Holdout = None,
@@ -283,20 +319,43 @@ def recommend(
     score_range: ScoreRange = "unit",
     min_coverage: MinCoverage = 0.5,
     json_file: Json = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POLICY.json", help="Write the first goal's threshold for a service to decide by."
+        ),
+    ] = None,
 ) -> None:
     """Name thresholds and what each guarantees, or say what the data lack."""
     from finauth_eval import recommendation
 
-    policies = _policies(max_bpcer, max_apcer, cost, prior)
+    goals = _goals(
+        policy, max_bpcer, max_apcer, cost, prior, review_capacity, review_cost, pooled=pooled,
+        without_insufficient=without_insufficient, keep_promises=keep_promises,
+    )  # fmt: skip
+    if joint and by is None:
+        raise InputError("--joint needs --by: the column whose segments are promised together")
     table = _read(scores, label_column, score_column, attack_type_column, score_range)
     result = recommendation.recommend(
-        table, policies, confidence=confidence, cluster=cluster, holdout=holdout, seed=seed
+        table,
+        [*goals, *_for_orientation(goals)],
+        by=by,
+        joint=joint,
+        confidence=confidence,
+        cluster=cluster,
+        holdout=holdout,
+        seed=seed,
     )
     _write_json(json_file, result.to_dict())
     if json_file != "-":
         from finauth_eval.terminal import recommendations_text
 
         typer.echo(_printable(recommendations_text(result)))
+    if export is not None:
+        from finauth_eval.deployed import deploy
+
+        _write_text(str(export), deploy(result).to_json())
+        _say(f"policy: {export}")
     _require_coverage(table, min_coverage)
 
 
@@ -308,16 +367,20 @@ def plan(
     max_apcer: Annotated[
         float | None, typer.Option("--max-apcer", metavar="A", help="The target APCER.")
     ] = None,
+    n: Annotated[
+        list[int] | None,
+        typer.Option("--n", metavar="N", help="Say what N samples allow; may be repeated."),
+    ] = None,
     confidence: Confidence = 0.95,
     json_file: Json = None,
 ) -> None:
-    """Say how many samples a target needs."""
+    """Say how many samples a target needs, and what more of them buy."""
     from finauth_eval.recommendation import MaxApcer, MaxBpcer, plan_sample_size
 
     if (max_bpcer is None) == (max_apcer is None):
         raise InputError("expected one of --max-bpcer and --max-apcer")
     policy = MaxBpcer(max_bpcer) if max_bpcer is not None else MaxApcer(max_apcer or 0.0)
-    result = plan_sample_size(policy, confidence=confidence)
+    result = plan_sample_size(policy, confidence=confidence, sizes=n or ())
     _write_json(json_file, result.to_dict())
     if json_file != "-":
         from finauth_eval.terminal import plan_text
@@ -333,8 +396,14 @@ def report(
     threshold: Thresholds = None,
     max_bpcer: MaxBpcerOption = None,
     max_apcer: MaxApcerOption = None,
+    pooled: Pooled = False,
+    without_insufficient: WithoutInsufficient = False,
     cost: Cost = None,
     prior: Prior = None,
+    review_capacity: ReviewCapacity = None,
+    review_cost: ReviewCost = None,
+    keep_promises: KeepPromises = False,
+    policy: PolicyFile = None,
     cluster: Cluster = None,
     confidence: Confidence = 0.95,
     holdout: Holdout = None,
@@ -349,14 +418,19 @@ def report(
     from finauth_eval import evaluation, recommendation
     from finauth_eval.report import write_report
 
-    policies = _policies(max_bpcer or ([] if max_apcer or cost else [0.01, 0.05]), max_apcer, cost, prior)
+    asked = max_bpcer or max_apcer or cost or policy
+    goals = _goals(
+        policy, max_bpcer if asked else [0.01, 0.05], max_apcer, cost, prior, review_capacity, review_cost,
+        pooled=pooled, without_insufficient=without_insufficient, keep_promises=keep_promises,
+    )  # fmt: skip
     table = _read(scores, label_column, score_column, attack_type_column, score_range)
     result = evaluation.evaluate(
         table, thresholds=threshold or [], by=by or [], cluster=cluster, confidence=confidence, seed=seed
     )
     advice = recommendation.recommend(
-        table, policies, confidence=confidence, cluster=cluster, holdout=holdout, seed=seed
-    )
+        table, [*goals, *_for_orientation(goals)], confidence=confidence, cluster=cluster, holdout=holdout,
+        seed=seed,
+    )  # fmt: skip
     try:
         write_report(result, advice, path=output, scores=table)
     except OSError as error:
@@ -447,22 +521,61 @@ def _require_coverage(table: ScoreTable, least: float) -> None:
         raise typer.Exit(7)
 
 
-def _policies(
-    max_bpcer: list[float] | None, max_apcer: list[float] | None, cost: str | None, prior: float | None
+def _goals(
+    file: Path | None,
+    max_bpcer: list[float] | None,
+    max_apcer: list[float] | None,
+    cost: str | None,
+    prior: float | None,
+    review_capacity: float | None,
+    review_cost: float | None,
+    *,
+    pooled: bool,
+    without_insufficient: bool,
+    keep_promises: bool,
 ) -> list[Policy]:
-    from finauth_eval.recommendation import EqualError, MaxApcer, MaxBpcer, MinCost, Youden
+    """The goals of the policy file, then those of the options."""
+    from finauth_eval.policy_files import read_policies
+    from finauth_eval.recommendation import AcceptReviewReject, MaxApcer, MaxBpcer, MinCost
 
-    asked: list[Policy] = [*map(MaxBpcer, max_bpcer or []), *map(MaxApcer, max_apcer or [])]
+    reviewed = review_capacity is not None or review_cost is not None
+    if cost is None and (reviewed or keep_promises):
+        raise InputError(
+            "--review-capacity, --review-cost and --keep-promises need --cost: what the errors cost"
+        )
+    promises = [
+        *map(MaxBpcer, max_bpcer or []),
+        *(
+            MaxApcer(target, pooled=pooled, without_insufficient=without_insufficient)
+            for target in max_apcer or []
+        ),
+    ]
+    goals: list[Policy] = [*(read_policies(file) if file is not None else ()), *promises]
     if cost is not None:
         if prior is None:
             raise InputError(
                 "--cost needs --prior: the share of attacks in production, which no dataset tells"
             )
-        asked.append(MinCost(**_costs(cost), prior=prior))
-    return [*asked, EqualError(), Youden()]
+        miss, alarm = _costs(cost)
+        kept = tuple(promises) if keep_promises else ()
+        goals.append(MinCost(miss=miss, alarm=alarm, prior=prior, subject_to=kept))
+        if reviewed:
+            band = AcceptReviewReject(
+                miss=miss, alarm=alarm, prior=prior, review=review_cost, capacity=review_capacity,
+                subject_to=kept,
+            )  # fmt: skip
+            goals.append(band)
+    return goals
 
 
-def _costs(text: str) -> dict[str, float]:
+def _for_orientation(goals: list[Policy]) -> list[Policy]:
+    """The customary thresholds that were not asked for."""
+    from finauth_eval.recommendation import BestFBeta, EqualError, Youden
+
+    return [own for own in (EqualError(), Youden(), BestFBeta()) if own.name not in {g.name for g in goals}]
+
+
+def _costs(text: str) -> tuple[float, float]:
     parts = text.split(",")
     try:
         costs = {name.strip(): float(value) for name, value in (part.split("=") for part in parts)}
@@ -470,7 +583,7 @@ def _costs(text: str) -> dict[str, float]:
         costs = {}
     if set(costs) != {"miss", "alarm"} or len(parts) != 2:
         raise InputError(f"--cost is {text!r}; expected miss=20,alarm=1")
-    return costs
+    return costs["miss"], costs["alarm"]
 
 
 def _one_endpoint(region: str | None, endpoint: str | None) -> str:
@@ -487,12 +600,21 @@ def _write_json(file: str | None, payload: Any) -> None:
     text = json.dumps(payload, indent=1, allow_nan=False)
     if file == "-":
         typer.echo(text)
-        return
+    else:
+        _write_text(file, text)
+
+
+def _write_text(file: str, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    target = Path(file)
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        Path(file).write_text(text + "\n", encoding="utf-8")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(text + "\n", encoding="utf-8")
+        scratch.replace(target)
     except OSError as error:
-        raise InputError(f"{file}: the JSON can't be written ({error.strerror or error})") from error
+        scratch.unlink(missing_ok=True)
+        raise InputError(f"{file}: can't be written ({error.strerror or error})") from error
 
 
 def _save(table: ScoreTable, out: Path) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from scipy.special import bdtr
+from scipy.stats import binom
 
+from finauth_eval.metrics.intervals import clopper_pearson_limits
 from finauth_eval.metrics.order_statistics import allowed_errors, minimum_n
 from finauth_eval.policies import MaxApcer, MaxBpcer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PlanRow", "SamplePlan", "plan_sample_size"]
+__all__ = ["PlanRow", "SamplePlan", "expected_width", "plan_sample_size"]
 
 SCHEMA: Final = "finauth-eval/plan/1"
 _PLANNED_ERRORS: Final = (0, 1, 2, 3, 5, 10, 20)
@@ -27,15 +30,17 @@ class PlanRow:
         n: Independent samples.
         m: Errors that the rule allows among them; ``None`` when ``n`` is too small for any promise.
         power: Probability that a threshold whose true rate is half the target shows at most ``m`` errors.
+        interval_width: Expected width of the rate's Clopper-Pearson interval where its true value is half the target.
     """
 
     n: int
     m: int | None
     power: float
+    interval_width: float
 
     def to_dict(self) -> dict[str, Any]:
         """The fields."""
-        return {"n": self.n, "m": self.m, "power": self.power}
+        return {own.name: getattr(self, own.name) for own in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +96,25 @@ def plan_sample_size(
             raise ValueError(f"a size is {n}; expected at least 1 sample")
         m = allowed_errors(n, policy.target, confidence=confidence)
         power = 0.0 if m is None else float(bdtr(m, n, policy.target / 2))
-        rows.append(PlanRow(n=n, m=m, power=power))
+        width = expected_width(n, policy.target / 2, confidence=confidence)
+        rows.append(PlanRow(n=n, m=m, power=power, interval_width=width))
     minimum = minimum_n(policy.target, confidence=confidence)
     return SamplePlan(policy=policy, confidence=confidence, minimum=minimum, rows=tuple(rows))
+
+
+def expected_width(n: int, rate: float, *, confidence: float = 0.95) -> float:
+    """Expected width of a rate's Clopper-Pearson interval.
+
+    Args:
+        n: Independent samples, at least 1.
+        rate: The true rate, in (0, 1).
+        confidence: Nominal coverage, in (0, 1).
+
+    Example:
+        >>> round(expected_width(299, 0.005), 4)
+        0.0209
+    """
+    upper = min(n, int(binom.isf(1e-12, n, rate)) + 1)
+    events = np.arange(upper + 1)  # what lies beyond has no weight
+    low, high = clopper_pearson_limits(events, n, confidence=confidence)
+    return float(np.dot(binom.pmf(events, n, rate), high - low))

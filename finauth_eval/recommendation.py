@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pandas as pd
 
+from finauth_eval.breakdown import SliceColumn
 from finauth_eval.choosing.basis import Basis
-from finauth_eval.choosing.choice import ExpectedCost, Guarantee, Infeasible, Need
+from finauth_eval.choosing.choice import ExpectedCost, Guarantee, Infeasible, Kept, Need
 from finauth_eval.choosing.choose import choose
+from finauth_eval.choosing.unseen import OutOfFold, deployed_cost
 from finauth_eval.decisions import current_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.holdout import hold_out
 from finauth_eval.metrics.estimate import finite_or_none
 from finauth_eval.metrics.intervals import valid_confidence
 from finauth_eval.planning import PlanRow, SamplePlan, plan_sample_size
-from finauth_eval.policies import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden
+from finauth_eval.policies import (
+    AcceptReviewReject,
+    BestFBeta,
+    EqualError,
+    MaxApcer,
+    MaxBpcer,
+    MinCost,
+    Policy,
+    Youden,
+)
 from finauth_eval.samples import ClusteredSamples
+from finauth_eval.shown import notebook
+from finauth_eval.shown.numbers import confidence_words, rate, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from markupsafe import Markup
+    from numpy.typing import NDArray
+
     from finauth_eval.metrics.rates import OperatingPoint
-    from finauth_eval.scores import ScoreTable
+    from finauth_eval.scores import Provenance, ScoreTable
 
 __all__ = [
+    "AcceptReviewReject",
+    "BestFBeta",
     "EqualError",
     "ExpectedCost",
     "Guarantee",
+    "Kept",
     "MaxApcer",
     "MaxBpcer",
     "MinCost",
@@ -46,6 +65,9 @@ __all__ = [
 ]
 
 SCHEMA: Final = "finauth-eval/recommendation/1"
+Unseen = Literal["split", "holdout", "cross-fit"]
+_FOLDS_STREAM: Final = 11
+_HOLDOUT_STREAM: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +81,18 @@ class Recommendation:
         threshold_interval: How far the threshold may move with the sample; ``nan`` where unknown.
         guarantee: What is promised, or ``None``.
         in_sample: The rates on the samples that the threshold was chosen on.
-        out_of_sample: The rates on samples that it was not chosen on.
+        out_of_sample: The rates on samples that it was not chosen on; under cross-fitting of thresholds that were
+            chosen in the same way on the other folds.
+        unseen_by: How the samples of ``out_of_sample`` were kept apart; ``None`` without such.
         reason: Why this threshold, or why none.
         needs: What is too few: ``"bona_fide"``, ``"attack"`` or a type's name, with what it needs and has; empty
             when nothing is.
         descriptive: Whether this is shown for orientation and not as a recommendation.
         notes: Further facts for the reader, in plain sentences.
+        kept: Promises of the policy's constraints.
         cost: The expected cost, for policies that have one.
+        review_from: Review from this score on, below ``threshold``; ``None`` where nobody reviews.
+        review_share: Share of the deployment's traffic that is reviewed.
     """
 
     policy: Policy
@@ -78,12 +105,27 @@ class Recommendation:
     reason: str
     needs: Mapping[str, Need]
     descriptive: bool
+    unseen_by: Unseen | None = None
     notes: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
     cost: ExpectedCost | None = None
+    review_from: float | None = None
+    review_share: float = 0.0
+
+    @property
+    def optimism(self) -> dict[str, float]:
+        """By how much each rate is higher on unseen samples, in [-1, 1]; ``nan`` where it is not known."""
+        seen, unseen = self.in_sample, self.out_of_sample
+        if seen is None or unseen is None:
+            return {"apcer": math.nan, "bpcer": math.nan}
+        return {
+            "apcer": unseen.apcer.value - seen.apcer.value,
+            "bpcer": unseen.bpcer.value - seen.bpcer.value,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """One entry of ``recommendations`` of the JSON contract."""
-        return {
+        plain = {
             "policy": self.policy.to_dict(),
             "feasible": self.feasible,
             "threshold": finite_or_none(self.threshold),
@@ -91,12 +133,21 @@ class Recommendation:
             "guarantee": None if self.guarantee is None else self.guarantee.to_dict(),
             "in_sample": None if self.in_sample is None else self.in_sample.to_dict(),
             "out_of_sample": None if self.out_of_sample is None else self.out_of_sample.to_dict(),
+            "out_of_sample_by": self.unseen_by,
+            "optimism": {name: finite_or_none(value) for name, value in self.optimism.items()},
             "reason": self.reason,
             "needs": {name: need.to_dict() for name, need in self.needs.items()},
             "descriptive": self.descriptive,
             "notes": list(self.notes),
-            **({} if self.cost is None else {"cost": self.cost.to_dict()}),
         }
+        if self.kept:
+            plain["constraints"] = [each.to_dict() for each in self.kept]
+        if self.cost is not None:
+            plain["cost"] = self.cost.to_dict()
+        if isinstance(self.policy, AcceptReviewReject):
+            band = None if self.review_from is None else [self.review_from, self.threshold]
+            plain |= {"review_band": band, "review_share": self.review_share if self.feasible else None}
+        return plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +155,26 @@ class Recommendations:
     """The answers in the order in which they were asked for.
 
     Attributes:
-        items: One answer a policy.
+        items: One answer a policy, on all samples.
         score_decimals: Decimals on which a threshold can be set: the score's own, or 6 when it has no grid.
         confidence: The confidence that guarantees were asked for.
+        score_range: Least and greatest score that a decision is made for: 0 and 1, or infinite ends.
+        by: The column of the segments; ``None`` without.
+        segments: For each value of the column the answers on its samples alone.
+        joint: Whether the promises of all segments hold at once with their confidence, instead of each by itself.
+        sizes: Scored bona fide samples and attacks behind ``items``.
+        provenance: Where the scores come from.
     """
 
     items: tuple[Recommendation, ...]
     score_decimals: int
     confidence: float
+    provenance: Provenance
+    score_range: tuple[float, float] = (0.0, 1.0)
+    by: str | None = None
+    segments: Mapping[str, tuple[Recommendation, ...]] = field(default_factory=dict)
+    joint: bool = False
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Recommendation]:
         return iter(self.items)
@@ -126,27 +189,104 @@ class Recommendations:
         asked = ", ".join(item.policy.name for item in self.items)
         raise KeyError(f"no recommendation for {name!r}; asked for were: {asked}")
 
+    def segment(self, value: str) -> Recommendations:
+        """The answers on the samples of one segment.
+
+        Raises:
+            KeyError: There is no such segment.
+        """
+        if value not in self.segments:
+            known = ", ".join(self.segments) or "none"
+            raise KeyError(f"no segment {value!r}; the segments are: {known}")
+        return replace(self, items=self.segments[value], by=None, segments={})
+
     def frame(self) -> pd.DataFrame:
-        """One row a policy, in order: goal, threshold, rates where they were measured, guarantee, reason."""
-        return pd.DataFrame([_as_row(item) for item in self.items])
+        """One row a policy, in order: goal, threshold, rates where they were measured, guarantee, reason.
+
+        With segments there is a first column of the segment's name, and the rows of each follow those of all samples,
+        whose segment is blank.
+        """
+        rows = [_as_row(item) for item in self.items]
+        if self.by is None:
+            return pd.DataFrame(rows)
+        parted = [
+            {self.by: value, **_as_row(item)} for value, items in self.segments.items() for item in items
+        ]
+        return pd.DataFrame([*({self.by: None, **row} for row in rows), *parted])
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``finauth-eval recommend --json``: plain values, no NaN, no infinity."""
-        return {
+        plain: dict[str, Any] = {
             "schema": SCHEMA,
             "confidence": self.confidence,
             "score_decimals": self.score_decimals,
             "recommendations": [item.to_dict() for item in self.items],
         }
+        if self.by is not None:
+            plain |= {
+                "by": self.by,
+                "joint": self.joint,
+                "pooled": plain["recommendations"],
+                "recommendations": {
+                    value: [item.to_dict() for item in items] for value, items in self.segments.items()
+                },
+            }
+        return plain
+
+    def _repr_html_(self) -> str:
+        """Tables and folded reasons for a notebook, at most 60 kB."""
+        parts = [_table("Recommended thresholds", self.items)]
+        parts += [_table(f"{self.by}: {value}", items) for value, items in self.segments.items()]
+        words = [
+            notebook.paragraph(f"{item.policy.name}: {text}")
+            for item in self.items
+            for text in (item.reason, *item.notes)
+        ]
+        confidence = f"In brackets: {confidence_words(self.confidence)} confidence intervals."
+        return notebook.page(
+            [*parts, notebook.paragraph(confidence), notebook.details("Reasons and notes", words)]
+        )
+
+
+def _table(caption: str, items: Sequence[Recommendation]) -> Markup:
+    header = ("policy", "goal", "threshold", "promise", "BPCER", "APCER", "BPCER unseen", "APCER unseen")
+    rows = [
+        (
+            item.policy.name + (" (for orientation)" if item.descriptive else ""),
+            item.policy.describe(),
+            _threshold_words(item),
+            (item.guarantee.statement if item.guarantee else "none") if item.feasible else item.reason,
+            *_rates(item.in_sample),
+            *_rates(item.out_of_sample),
+        )
+        for item in items
+    ]
+    return notebook.table(header, rows, caption=caption)
+
+
+def _threshold_words(item: Recommendation) -> str:
+    if not item.feasible:
+        return "none"
+    low, high = (threshold(end) for end in item.threshold_interval)
+    spread = "" if math.isnan(item.threshold_interval[0]) else f" ({low}–{high})"
+    review = "" if item.review_from is None else f", review from {threshold(item.review_from)}"
+    return f"{threshold(item.threshold)}{spread}{review}"
+
+
+def _rates(point: OperatingPoint | None) -> tuple[str, str]:
+    return ("—", "—") if point is None else (rate(point.bpcer), rate(point.apcer))
 
 
 def recommend(
     scores: ScoreTable,
     policies: Sequence[Policy],
     *,
+    by: str | None = None,
+    joint: bool = False,
     confidence: float = 0.95,
     cluster: str | None = None,
     holdout: float | None = None,
+    cross_fit: bool = True,
     seed: int | None = None,
 ) -> Recommendations:
     """Choose a threshold for each policy, or say what the data lack for it.
@@ -158,12 +298,17 @@ def recommend(
     Args:
         scores: The table; only rows with a score are used.
         policies: The goals; answers come in their order.
+        by: A column whose values get thresholds of their own, beside those of all samples.
+        joint: Whether promises of all segments are to hold at once with their confidence (each then gets
+            1 - (1 - confidence) / segments); otherwise each holds with it by itself.
         confidence: Confidence of guarantees and coverage of intervals, in (0, 1).
         cluster: Column that says which samples belong together; ``None`` is ``subject`` where every scored sample
             has one, ``"none"`` takes samples as independent.
         holdout: Share of the clusters (else samples) of each class to keep away from choosing, in (0, 1), and to
             measure the thresholds on. Without it, a ``split`` column with ``calibration`` and ``test`` is used
-            (thresholds from the first, figures from the second); without that, nothing is out of sample.
+            (thresholds from the first, figures from the second).
+        cross_fit: Whether, without such, thresholds are chosen on four fifths of the samples and measured on the
+            last, five times (up to twenty where four fifths are too few for the goal), for the figures out of sample.
         seed: Makes the draws repeatable; ``None`` is 0, so that the same table gives the same answer.
 
     Raises:
@@ -183,25 +328,53 @@ def recommend(
     valid_confidence(confidence)
     if not policies:
         raise ValueError("no policy was given; name at least one goal, such as MaxBpcer(0.01)")
-    rng = np.random.default_rng(0 if seed is None else seed)
+    seed = 0 if seed is None else seed
     samples = ClusteredSamples.of(scores, cluster)
     if not samples.arrays.scores.size:
         raise NothingToEvaluate(
             f"{scores.provenance.source}: none of {len(scores)} samples has a score; no threshold can be chosen"
         )
-    chosen_on, measured_on = hold_out(scores, samples, holdout, rng=rng)
-    current = current_threshold(scores)
-    basis = Basis.of(chosen_on, confidence=confidence, current=current, rng=rng)
-    unseen = (
-        None
-        if measured_on is None
-        else Basis.of(measured_on, confidence=confidence, current=current, rng=rng)
+    apart = hold_out(scores, samples, holdout, rng=np.random.default_rng([seed, _HOLDOUT_STREAM]))
+    column = None if by is None else SliceColumn.of(scores, by)
+    values = () if column is None else column.values
+
+    def answers(own: NDArray[np.bool_], *, shared_by: int) -> tuple[Basis, tuple[Recommendation, ...]]:
+        basis = Basis.of(
+            samples.take(apart.chosen_on & own), confidence=confidence, current=current_threshold(scores),
+            seed=seed, shared_by=shared_by,
+        )  # fmt: skip
+        unseen = None
+        if apart.measured_on is not None and (kept := apart.measured_on & own).any():
+            unseen = basis.on(samples.take(kept))
+        folds = OutOfFold(basis, stream=_FOLDS_STREAM) if cross_fit and apart.by is None else None
+        return basis, tuple(_recommendation(policy, basis, unseen, apart.by, folds) for policy in policies)
+
+    basis, items = answers(np.ones_like(apart.chosen_on), shared_by=1)
+    codes = None if column is None else column.codes[scores.scored]
+    return Recommendations(
+        items=items,
+        score_decimals=basis.grid.decimals,
+        confidence=confidence,
+        score_range=(0.0, 1.0) if basis.counts.in_unit_range else (-math.inf, math.inf),
+        by=by,
+        segments={
+            value: answers(codes == i, shared_by=len(values) if joint else 1)[1]
+            for i, value in enumerate(values)
+            if codes is not None and (codes == i).any()
+        },
+        joint=joint,
+        sizes={"bona_fide": basis.counts.n_bona_fide, "attack": basis.counts.n_attack},
+        provenance=scores.provenance,
     )
-    items = tuple(_recommendation(policy, basis, unseen) for policy in policies)
-    return Recommendations(items=items, score_decimals=basis.grid.decimals, confidence=confidence)
 
 
-def _recommendation(policy: Policy, basis: Basis, unseen: Basis | None) -> Recommendation:
+def _recommendation(
+    policy: Policy,
+    basis: Basis,
+    unseen: Basis | None,
+    unseen_by: Unseen | None,
+    folds: OutOfFold | None,
+) -> Recommendation:
     found = choose(policy, basis)
     if isinstance(found, Infeasible):
         return Recommendation(
@@ -216,19 +389,41 @@ def _recommendation(policy: Policy, basis: Basis, unseen: Basis | None) -> Recom
             needs=found.needs,
             descriptive=policy.descriptive,
         )
+    measured, deployed, cost, notes = None, math.nan, found.cost, found.notes
+    if unseen is not None:
+        measured = unseen.measured(found, policy)
+        deployed = deployed_cost(policy, unseen.samples, *found.decide(unseen.samples.arrays))
+    elif folds is not None:
+        unseen_by = "cross-fit"
+        decided = folds.decide(policy)
+        if decided is not None:
+            measured = basis.decided(decided.blocked, found.threshold, f"{policy.name}, cross-fitted")
+            deployed = deployed_cost(policy, basis.samples, decided.blocked, decided.reviewed)
+            notes = (*notes, decided.words)
+        else:
+            notes = (
+                *notes,
+                "Too few samples to choose on some and measure on others: nothing is out of sample.",
+            )
+    if cost is not None and measured is not None:
+        cost = replace(cost, out_of_sample_per_decision=deployed)
     return Recommendation(
         policy=policy,
         feasible=True,
         threshold=found.threshold,
         threshold_interval=found.interval,
         guarantee=found.guarantee,
-        in_sample=basis.point(found.threshold, policy),
-        out_of_sample=None if unseen is None else unseen.point(found.threshold, policy),
+        in_sample=basis.measured(found, policy),
+        out_of_sample=measured,
+        unseen_by=None if measured is None else unseen_by,
         reason=found.reason,
         needs=found.needs,
         descriptive=policy.descriptive,
-        notes=found.notes,
-        cost=found.cost,
+        notes=notes,
+        kept=found.kept,
+        cost=cost,
+        review_from=found.review_from,
+        review_share=found.review_share,
     )
 
 
@@ -240,6 +435,7 @@ def _as_row(item: Recommendation) -> dict[str, Any]:
         "threshold": item.threshold,
         "threshold_low": item.threshold_interval[0],
         "threshold_high": item.threshold_interval[1],
+        "review_from": math.nan if item.review_from is None else item.review_from,
     }
     for name, point in (("in_sample", item.in_sample), ("out_of_sample", item.out_of_sample)):
         worst = None if point is None else point.apcer_worst

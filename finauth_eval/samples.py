@@ -177,6 +177,10 @@ class ClusteredSamples:
         clusters = None if name is None else pd.factorize(scores.frame[name][scored])[0]
         return cls(arrays=SampleArrays.of(scores).take(scored), clusters=clusters, cluster=name)
 
+    def with_scores(self, scores: NDArray[np.float64]) -> ClusteredSamples:
+        """The same samples with other scores, shape (n,)."""
+        return replace(self, arrays=replace(self.arrays, scores=scores))
+
     def take(self, rows: NDArray[np.bool_]) -> ClusteredSamples:
         """The samples of this mask only."""
         clusters = None if self.clusters is None else self.clusters[rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -76,8 +77,13 @@ def evaluation_text(result: Evaluation) -> str:
 
 
 def recommendations_text(result: Recommendations) -> str:
-    """A paragraph a policy."""
-    return "\n\n".join(_recommendation_text(item) for item in result)
+    """A paragraph a policy, and then those of each segment."""
+    parts = [_recommendation_text(item) for item in result]
+    for value in result.segments:
+        promised = "promises of all segments hold at once" if result.joint else "promises hold by themselves"
+        parts.append(f"== {result.by}: {value} ({promised})")
+        parts += [_recommendation_text(item) for item in result.segments[value]]
+    return "\n\n".join(parts)
 
 
 def _recommendation_text(item: Recommendation) -> str:
@@ -87,9 +93,19 @@ def _recommendation_text(item: Recommendation) -> str:
         return "\n".join(
             [*lines, f"  no threshold: {item.reason}", *(f"  note: {note}" for note in item.notes)]
         )
-    lines.append(f"  threshold {threshold(item.threshold)}")
+    low, high = item.threshold_interval
+    spread = "" if math.isnan(low) else f" ({threshold(low)}–{threshold(high)} from sample to sample)"
+    lines.append(f"  threshold {threshold(item.threshold)}{spread}")
+    if item.review_from is not None:
+        lines.append(
+            f"  review from {threshold(item.review_from)} on: {percent(item.review_share)} of traffic"
+        )
+    lines.append(f"  reason: {item.reason}")
     if item.guarantee is not None:
         lines.append(f"  guarantee: {item.guarantee.statement}")
+    lines += [
+        f"  kept too: {each.guarantee.statement}" for each in item.kept if each.guarantee != item.guarantee
+    ]
     for words, point in (("in sample", item.in_sample), ("out of sample", item.out_of_sample)):
         if point is not None:
             worst = point.apcer_worst
@@ -100,8 +116,21 @@ def _recommendation_text(item: Recommendation) -> str:
 
 def plan_text(result: SamplePlan) -> str:
     """How many samples a target needs."""
-    rows = [(str(row.n), "—" if row.m is None else str(row.m), percent(row.power)) for row in result.rows]
-    header = ("n", "errors allowed", "chance to pass at half the target")
+    rows = [
+        (
+            str(row.n),
+            "—" if row.m is None else str(row.m),
+            percent(row.power),
+            f"{100 * row.interval_width:.2f} points",
+        )
+        for row in result.rows
+    ]
+    header = (
+        "n",
+        "errors allowed",
+        "chance to pass at half the target",
+        "width of the rate's interval there",
+    )
     table = _table(TextTable("Samples", header, rows))
     return (
         f"{result.policy.describe()}, with {confidence_words(result.confidence)} confidence: at least"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,15 +17,17 @@ from finauth_eval.metrics.order_statistics import rank_interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from finauth_eval.choosing.choice import Choice
     from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.rates import OperatingPoint
-    from finauth_eval.policies import Policy
+    from finauth_eval.policies import Policy, Promise
     from finauth_eval.samples import ClusteredSamples
 
-__all__ = ["Basis", "Group"]
+__all__ = ["DRAWS", "Basis", "Group"]
 
-_DRAWS: Final = 100
+DRAWS: Final = 100
+"""Draws of one item a cluster over which the spread of a threshold is shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,7 +60,7 @@ class Group:
         if self.draws is None:
             low, high = rank_interval(rank, self.n, confidence=confidence)
             return float(self.items[low - 1]), float(self.items[high - 1])
-        found = np.sort([self.draws.draw(self.rng)[rank - 1] for _ in range(_DRAWS)])
+        found = np.sort([self.draws.draw(self.rng)[rank - 1] for _ in range(DRAWS)])
         tail = (1 - confidence) / 2
         low_end, high_end = np.quantile(found, [tail, 1 - tail], method="inverted_cdf")
         return float(low_end), float(high_end)
@@ -75,7 +77,9 @@ class Basis:
         grid: Where a threshold can be set.
         confidence: Confidence of guarantees and coverage of intervals, in (0, 1).
         current: The threshold in force.
-        rng: Source of the draws.
+        seed: Makes every draw repeatable; the same draw serves every policy, so that a stricter one is never laxer.
+        shared_by: Among how many promises the risk is shared, so that all of them hold at once with their confidence.
+        quickly: Whether to leave out how far thresholds may move, which takes draws.
     """
 
     samples: ClusteredSamples
@@ -84,11 +88,20 @@ class Basis:
     grid: ScoreGrid
     confidence: float
     current: float
-    rng: np.random.Generator
+    seed: int
+    shared_by: int = 1
+    quickly: bool = False
 
     @classmethod
     def of(
-        cls, samples: ClusteredSamples, *, confidence: float, current: float, rng: np.random.Generator
+        cls,
+        samples: ClusteredSamples,
+        *,
+        confidence: float,
+        current: float,
+        seed: int,
+        shared_by: int = 1,
+        quickly: bool = False,
     ) -> Basis:
         """From scored samples; the arguments are the attributes."""
         counts = samples.arrays.counts()
@@ -99,33 +112,43 @@ class Basis:
             grid=score_grid(counts.scores),
             confidence=confidence,
             current=current,
-            rng=rng,
+            seed=seed,
+            shared_by=shared_by,
+            quickly=quickly,
         )
+
+    def promised(self, policy: Promise) -> float:
+        """The confidence with which a promise is to hold by itself."""
+        confidence = policy.own_confidence or self.confidence
+        return 1 - (1 - confidence) / self.shared_by
 
     def bona_fide(self) -> Group:
         """The bona fide samples."""
-        return self._group(~self.samples.arrays.is_attack, self.counts.bona_fide)
+        return self._group(~self.samples.arrays.is_attack, self.counts.bona_fide, stream=0)
 
     def attacks(self) -> Group:
         """All attacks together."""
-        return self._group(self.samples.arrays.is_attack, self.counts.attack)
+        return self._group(self.samples.arrays.is_attack, self.counts.attack, stream=1)
 
     def attacks_by_type(self) -> dict[str, Group]:
         """The attacks of each type, by name."""
         arrays = self.samples.arrays
         return {
-            name: self._group(arrays.is_attack & (arrays.type_codes == arrays.types.index(name)), counted)
-            for name, counted in self.counts.by_attack_type.items()
+            name: self._group(
+                arrays.is_attack & (arrays.type_codes == arrays.types.index(name)), counted, stream=2 + i
+            )
+            for i, (name, counted) in enumerate(self.counts.by_attack_type.items())
         }
 
-    def _group(self, rows: NDArray[np.bool_], counted: NDArray[np.int64]) -> Group:
+    def _group(self, rows: NDArray[np.bool_], counted: NDArray[np.int64], *, stream: int) -> Group:
         """The group of these rows, which are ``counted`` at each distinct score and so need no sort."""
         items = np.repeat(self.counts.scores, counted)
+        rng = np.random.default_rng([self.seed, stream])
         if self.samples.clusters is not None:
             draws = OnePerCluster.of(self.samples.arrays.scores[rows], self.samples.clusters[rows])
             if not draws.single:
-                return Group(items=items, draws=draws, cluster=self.samples.cluster, rng=self.rng)
-        return Group(items=items, draws=None, cluster=None, rng=self.rng)
+                return Group(items=items, draws=draws, cluster=self.samples.cluster, rng=rng)
+        return Group(items=items, draws=None, cluster=None, rng=rng)
 
     def missing_class(self) -> Infeasible | None:
         """What a policy that weighs both classes lacks, if anything."""
@@ -160,3 +183,34 @@ class Basis:
         """The rates at a threshold, on these very samples."""
         asked = [(threshold, policy.name)]
         return rates_at(asked, self.counts, self.clustered, confidence=self.confidence)[0]
+
+    def measured(self, choice: Choice, policy: Policy) -> OperatingPoint:
+        """The rates of a choice on these samples, reviews being right."""
+        if choice.review_from is None:
+            return self.point(choice.threshold, policy)
+        return self.decided(choice.decide(self.samples.arrays)[0], choice.threshold, policy.name)
+
+    def on(self, samples: ClusteredSamples) -> Basis:
+        """The same terms on other samples, without how far thresholds may move."""
+        return Basis.of(
+            samples, confidence=self.confidence, current=self.current, seed=self.seed, shared_by=self.shared_by,
+            quickly=True,
+        )  # fmt: skip
+
+    def decided(self, blocked: NDArray[np.bool_], threshold: float, source: str) -> OperatingPoint:
+        """The rates of decisions that are not all made by one threshold.
+
+        Args:
+            blocked: Whether each sample is decided attack, shape (n,).
+            threshold: The threshold that the rates are shown under.
+            source: Where it is from.
+        """
+        decisions = self.samples.with_scores(blocked.astype(np.float64))
+        counts = decisions.arrays.counts()
+        clustered = decisions.arrays.clustered(counts, decisions.clusters)
+        point = rates_at([(0.5, source)], counts, clustered, confidence=self.confidence)[0]
+        return replace(point, threshold=threshold)
+
+    def step(self) -> float | None:
+        """How far apart settable thresholds are; ``None`` where scores have no grid."""
+        return None if self.grid.continuous else 10.0**-self.grid.decimals

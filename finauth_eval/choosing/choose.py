@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from finauth_eval.choosing.costs import min_cost
-from finauth_eval.choosing.descriptive import equal_error, youden
-from finauth_eval.choosing.promises import max_apcer, max_bpcer
-from finauth_eval.policies import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden
+from finauth_eval.choosing.choice import Infeasible
+from finauth_eval.choosing.constraints import bounds, contradiction, promised
+from finauth_eval.choosing.costs import accept_review_reject, min_cost
+from finauth_eval.choosing.descriptive import best_f_beta, equal_error, youden
+from finauth_eval.policies import (
+    AcceptReviewReject,
+    BestFBeta,
+    EqualError,
+    MaxApcer,
+    MaxBpcer,
+    MinCost,
+    Policy,
+    Youden,
+)
 
 if TYPE_CHECKING:
     from finauth_eval.choosing.basis import Basis
-    from finauth_eval.choosing.choice import Choice, Infeasible
+    from finauth_eval.choosing.choice import Choice
 
 __all__ = ["choose"]
 
@@ -21,20 +32,48 @@ def choose(policy: Policy, basis: Basis) -> Choice | Infeasible:
 
     Args:
         policy: The goal.
-        basis: What to choose on; choosing for clusters draws from its source of randomness.
+        basis: What to choose on.
 
     Raises:
         ValueError: There is no way of choosing for such a policy.
     """
     match policy:
-        case MaxBpcer():
-            return max_bpcer(policy, basis)
-        case MaxApcer():
-            return max_apcer(policy, basis)
+        case MaxBpcer() | MaxApcer():
+            return _promise(policy, basis)
         case MinCost():
             return min_cost(policy, basis)
+        case AcceptReviewReject():
+            return accept_review_reject(policy, basis)
         case EqualError():
             return equal_error(basis)
         case Youden():
             return youden(basis)
+        case BestFBeta():
+            return best_f_beta(policy, basis)
     raise ValueError(f"{policy!r} is not a policy that a threshold can be chosen for")
+
+
+def _promise(policy: MaxBpcer | MaxApcer, basis: Basis) -> Choice | Infeasible:
+    """The threshold that keeps a promise, moved no further than its constraints ask."""
+    found = promised(policy, basis)
+    if isinstance(found, Infeasible) or not policy.subject_to:
+        return found
+    within = bounds(policy.subject_to, basis)
+    if isinstance(within, Infeasible):
+        return within
+    if isinstance(policy, MaxBpcer):
+        within = replace(within, at_least=max(within.at_least, found.threshold))
+        threshold = within.at_least
+    else:
+        within = replace(within, at_most=min(within.at_most, found.threshold))
+        threshold = within.at_most
+    if within.at_least > within.at_most:
+        return contradiction(within)
+    moved = () if threshold == found.threshold else ("A constraint decides the threshold.",)
+    return replace(
+        found,
+        threshold=threshold,
+        kept=within.kept,
+        needs={**found.needs, **within.needs},
+        notes=(*found.notes, *moved),
+    )

@@ -1,4 +1,4 @@
-"""Thresholds with the least expected cost."""
+"""Thresholds with the least expected cost: one, or two with people in between."""
 
 from __future__ import annotations
 
@@ -6,53 +6,144 @@ import math
 from typing import TYPE_CHECKING
 
 from finauth_eval.choosing.choice import Choice, ExpectedCost, Infeasible
+from finauth_eval.choosing.constraints import bounds, contradiction
+from finauth_eval.choosing.spread import middle_of, threshold_spread
 from finauth_eval.metrics.cost import least_cost
+from finauth_eval.metrics.review import best_band
 from finauth_eval.policies import percent
+from finauth_eval.shown.numbers import threshold as in_full
 
 if TYPE_CHECKING:
     from finauth_eval.choosing.basis import Basis
-    from finauth_eval.policies import MinCost
+    from finauth_eval.metrics.counts import ScoreCounts
+    from finauth_eval.metrics.review import ReviewBand
+    from finauth_eval.policies import AcceptReviewReject, MinCost
 
-__all__ = ["min_cost"]
+__all__ = ["accept_review_reject", "min_cost"]
+
+_NO_GUARANTEE = "The cost is not guaranteed: on other samples it is higher on average than on those the threshold was chosen on."
+_NOTHING = "every threshold costs nothing with these costs and this prior"
 
 
 def min_cost(policy: MinCost, basis: Basis) -> Choice | Infeasible:
-    """The middle of the widest interval of thresholds with the least expected cost."""
+    """The middle of the widest interval of thresholds with the least expected cost, among those that keep promises."""
     miss, alarm = policy.weight_of_miss, policy.weight_of_alarm
     if not miss and not alarm:
-        return Infeasible(reason="every threshold costs nothing with these costs and this prior")
+        return Infeasible(reason=_NOTHING)
     missing = basis.missing_class()
     if missing is not None:
         return missing
-    best = least_cost(basis.counts, miss=miss, alarm=alarm)
-    if basis.counts.in_unit_range and best.low == 1:
-        at_top = basis.point(1.0, policy)
-        return Infeasible(
-            reason=(
-                "the least cost is to block nobody, and no threshold in [0, 1] does that: at 1.00,"
-                f" {percent(at_top.bpcer.value)} of bona fide samples are blocked"
-            )
-        )
-    threshold = basis.middle(best.low, best.high)
+    within = bounds(policy.subject_to, basis)
+    if isinstance(within, Infeasible):
+        return within
+
+    def choose(counts: ScoreCounts) -> tuple[float, float] | None:
+        found = least_cost(counts, miss=miss, alarm=alarm, at_least=within.at_least, at_most=within.at_most)
+        return None if found is None else (found.low, found.high)
+
+    best = choose(basis.counts)
+    if best is None:
+        return contradiction(within)
+    if basis.counts.in_unit_range and best[0] == 1:
+        return _blocks_nobody(policy, basis)
+    threshold = basis.middle(*best)
     chosen, current = (
         miss * point.apcer.value + alarm * point.bpcer.value
         for point in (basis.point(threshold, policy), basis.point(basis.current, policy))
     )
-    floor = min(miss, alarm)
-    cost = ExpectedCost(
+    among = " among those that keep the promises" if within.kept else ""
+    return Choice(
+        threshold=threshold,
+        interval=threshold_spread(basis, lambda counts: middle_of(choose(counts))),
+        guarantee=within.kept[0].guarantee if within.kept else None,
+        reason=f"the middle of the widest interval of thresholds with the least cost on these samples{among}",
+        needs=within.needs,
+        notes=(
+            f"Any threshold above {best[0]:g}, up to {best[1]:g}, decides these samples alike.",
+            _NO_GUARANTEE,
+        ),
+        kept=within.kept,
+        cost=_expected(chosen, current, basis, floor=min(miss, alarm), alike=best),
+    )
+
+
+def accept_review_reject(policy: AcceptReviewReject, basis: Basis) -> Choice | Infeasible:
+    """The two thresholds with the least expected cost, given what a review costs or how many there may be."""
+    accepted, rejected = policy.prior * policy.miss, (1 - policy.prior) * policy.alarm
+    if not accepted and not rejected:
+        return Infeasible(reason=_NOTHING)
+    missing = basis.missing_class()
+    if missing is not None:
+        return missing
+    within = bounds(policy.subject_to, basis)
+    if isinstance(within, Infeasible):
+        return within
+
+    def choose(counts: ScoreCounts) -> ReviewBand | None:
+        return best_band(
+            counts, miss=policy.miss, alarm=policy.alarm, prior=policy.prior, review=policy.review,
+            capacity=policy.capacity, at_least=within.at_least, at_most=within.at_most,
+        )  # fmt: skip
+
+    band = choose(basis.counts)
+    if band is None:
+        return Infeasible(
+            reason=f"{contradiction(within).reason}; the reviews that may be made do not suffice to keep both"
+        )
+    if basis.counts.in_unit_range and band.second[0] == 1:
+        return _blocks_nobody(policy, basis)
+    second = basis.middle(*band.second)
+    first = second if band.first == band.second else basis.middle(*band.first)
+    current = basis.point(basis.current, policy)
+    limited = (
+        f"when at most {percent(policy.capacity)} of traffic is reviewed"
+        if policy.capacity is not None
+        else "when reviews cost what they cost"
+    )
+    return Choice(
+        threshold=second,
+        review_from=first,
+        review_share=band.share,
+        interval=threshold_spread(
+            basis, lambda counts: None if (own := choose(counts)) is None else middle_of(own.second)
+        ),
+        guarantee=within.kept[0].guarantee if within.kept else None,
+        reason=(
+            f"accept below {in_full(first)}, reject from {in_full(second)} on, review between them: the least cost on these samples"
+            f" {limited}; {percent(band.share)} of traffic is reviewed"
+        ),
+        needs=within.needs,
+        notes=(
+            "Reviews are taken to be right: they stop every attack and clear every bona fide sample.",
+            _NO_GUARANTEE,
+        ),
+        kept=within.kept,
+        cost=_expected(
+            band.cost, accepted * current.apcer.value + rejected * current.bpcer.value, basis,
+            floor=min(accepted, rejected), alike=band.second,
+        ),
+    )  # fmt: skip
+
+
+def _blocks_nobody(policy: MinCost | AcceptReviewReject, basis: Basis) -> Infeasible:
+    at_top = basis.point(1.0, policy)
+    return Infeasible(
+        reason=(
+            "the least cost is to block nobody, and no threshold in [0, 1] does that: at 1.00,"
+            f" {percent(at_top.bpcer.value)} of bona fide samples are blocked"
+        )
+    )
+
+
+def _expected(
+    chosen: float, current: float, basis: Basis, *, floor: float, alike: tuple[float, float]
+) -> ExpectedCost:
+    return ExpectedCost(
         per_decision=chosen,
         normalised=chosen / floor if floor else math.nan,
         current_threshold=basis.current,
         current_per_decision=current,
         saved_per_10000=10_000 * (current - chosen),
-    )
-    return Choice(
-        threshold=threshold,
-        interval=(best.low, best.high),
-        reason="the middle of the widest interval of thresholds with the least cost on these samples",
-        notes=(
-            "Any threshold in the interval decides these samples alike.",
-            "No guarantee: the cost on other samples is higher on average than on those the threshold was chosen on.",
-        ),
-        cost=cost,
+        alike_from=alike[0],
+        alike_to=alike[1],
     )

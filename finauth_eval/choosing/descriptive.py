@@ -6,14 +6,21 @@ import math
 from typing import TYPE_CHECKING
 
 from finauth_eval.choosing.choice import Choice, Infeasible
+from finauth_eval.choosing.spread import middle_of, threshold_spread
+from finauth_eval.metrics.cost import best_f_beta as greatest_f_beta
 from finauth_eval.metrics.cost import least_cost
 from finauth_eval.metrics.equal_error import equal_error_rate
 from finauth_eval.policies import percent
 
 if TYPE_CHECKING:
-    from finauth_eval.choosing.basis import Basis
+    from collections.abc import Callable
 
-__all__ = ["equal_error", "youden"]
+    from finauth_eval.choosing.basis import Basis
+    from finauth_eval.metrics.cost import Best
+    from finauth_eval.metrics.counts import ScoreCounts
+    from finauth_eval.policies import BestFBeta
+
+__all__ = ["best_f_beta", "equal_error", "youden"]
 
 
 def equal_error(basis: Basis) -> Choice | Infeasible:
@@ -25,7 +32,7 @@ def equal_error(basis: Basis) -> Choice | Infeasible:
     low, high = basis.neighbour_below(found.threshold), basis.neighbour_above(found.threshold)
     return Choice(
         threshold=basis.grid.nearest(found.threshold, low, high if math.isfinite(high) else found.threshold),
-        interval=(math.nan, math.nan),
+        interval=threshold_spread(basis, lambda counts: equal_error_rate(counts).threshold),
         reason=f"where both rates are about {percent(found.linear)}; for orientation only",
     )
 
@@ -35,13 +42,41 @@ def youden(basis: Basis) -> Choice | Infeasible:
     missing = basis.missing_class()
     if missing is not None:
         return missing
-    best = least_cost(basis.counts, miss=1, alarm=1)
+    return _middle(
+        basis,
+        lambda counts: least_cost(counts, miss=1, alarm=1),
+        lambda best: f"where both rates add up to {percent(best.value)}, the least; for orientation only",
+        "the least sum is reached by blocking nobody",
+    )
+
+
+def best_f_beta(policy: BestFBeta, basis: Basis) -> Choice | Infeasible:
+    """The middle of the widest interval of thresholds with the greatest F-beta."""
+    missing = basis.missing_class()
+    if missing is not None:
+        return missing
+    return _middle(
+        basis,
+        lambda counts: greatest_f_beta(counts, beta=policy.beta, prior=policy.prior),
+        lambda best: f"where F{policy.beta:g} is {best.value:.3f}, the greatest; for orientation only",
+        f"the greatest F{policy.beta:g} is reached by blocking nobody",
+    )
+
+
+def _middle(
+    basis: Basis, choose: Callable[[ScoreCounts], Best | None], reason: Callable[[Best], str], nobody: str
+) -> Choice | Infeasible:
+    best = choose(basis.counts)
+    assert best is not None  # noqa: S101 - for the type checker; nothing bounds these thresholds
     if basis.counts.in_unit_range and best.low == 1:
-        return Infeasible(
-            reason="the least sum is reached by blocking nobody, and no threshold in [0, 1] does that"
-        )
+        return Infeasible(reason=f"{nobody}, and no threshold in [0, 1] does that")
+
+    def pick(counts: ScoreCounts) -> float | None:
+        found = choose(counts)
+        return None if found is None else middle_of((found.low, found.high))
+
     return Choice(
         threshold=basis.middle(best.low, best.high),
-        interval=(best.low, best.high),
-        reason=f"where both rates add up to {percent(best.cost)}, the least; for orientation only",
+        interval=threshold_spread(basis, pick),
+        reason=reason(best),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from finauth_eval.choosing.basis import DRAWS
 from finauth_eval.choosing.choice import Choice, Guarantee, Infeasible, Need
 from finauth_eval.metrics.order_statistics import allowed_errors, minimum_n
 from finauth_eval.policies import percent
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from finauth_eval.choosing.basis import Basis, Group
-    from finauth_eval.policies import MaxApcer, MaxBpcer
+    from finauth_eval.policies import MaxApcer, MaxBpcer, Promise
 
 __all__ = ["max_apcer", "max_bpcer"]
 
@@ -22,7 +23,7 @@ __all__ = ["max_apcer", "max_bpcer"]
 def max_bpcer(policy: MaxBpcer, basis: Basis) -> Choice | Infeasible:
     """The lowest settable threshold that blocks no more bona fide samples than the promise allows."""
     group = basis.bona_fide()
-    m = allowed_errors(group.n, policy.target, confidence=basis.confidence)
+    m = allowed_errors(group.n, policy.target, confidence=basis.promised(policy))
     if m is None:
         return _too_few(policy, basis, {"bona_fide": group}, "bona fide samples")
     rank = group.n - m
@@ -51,7 +52,16 @@ def max_bpcer(policy: MaxBpcer, basis: Basis) -> Choice | Infeasible:
             f"the lowest settable threshold above all but {m} of {group.n} bona fide"
             f" {'samples' if group.cluster is None else f'samples, one of each {group.cluster}'}"
         ),
-        notes=_naive_note(policy, basis, group),
+        notes=(
+            *_draw_notes(basis, group, _naive(policy, basis, group)),
+            *_step_note(
+                basis,
+                threshold,
+                basis.grid.at_most(boundary, basis.neighbour_below(boundary)),
+                policy,
+                "be blocked",
+            ),
+        ),
     )
 
 
@@ -59,7 +69,7 @@ def max_apcer(policy: MaxApcer, basis: Basis) -> Choice | Infeasible:
     """The highest settable threshold that misses no more attacks of any type than the promise allows."""
     groups = _attack_groups(policy, basis)
     allowed = {
-        name: allowed_errors(group.n, policy.target, confidence=basis.confidence)
+        name: allowed_errors(group.n, policy.target, confidence=basis.promised(policy))
         for name, group in groups.items()
     }
     lacking = {name: group for name, group in groups.items() if allowed[name] is None}
@@ -95,6 +105,10 @@ def max_apcer(policy: MaxApcer, basis: Basis) -> Choice | Infeasible:
         needs=_needs(policy, basis, lacking),
         notes=(
             *_untyped_note(policy, basis),
+            *_draw_notes(basis, group, _naive_of_types(policy, basis, groups)),
+            *_step_note(
+                basis, threshold, basis.grid.above(lowest, basis.neighbour_above(lowest)), policy, "pass"
+            ),
             *(() if not lacking else (f"No promise is made for {', '.join(lacking)}: too few samples.",)),
         ),
     )
@@ -106,7 +120,7 @@ def _attack_groups(policy: MaxApcer, basis: Basis) -> dict[str, Group]:
 
 
 def _needs(policy: MaxBpcer | MaxApcer, basis: Basis, lacking: Mapping[str, Group]) -> dict[str, Need]:
-    required = minimum_n(policy.target, confidence=basis.confidence)
+    required = minimum_n(policy.target, confidence=basis.promised(policy))
     return {name: Need(required=required, has=group.n) for name, group in lacking.items()}
 
 
@@ -115,7 +129,7 @@ def _too_few(
 ) -> Infeasible:
     """What is lacking: samples of one kind, ``what`` they are, or attacks of the types that are named."""
     needs = _needs(policy, basis, lacking)
-    required = minimum_n(policy.target, confidence=basis.confidence)
+    required = minimum_n(policy.target, confidence=basis.promised(policy))
     column = next((group.cluster for group in lacking.values() if group.cluster is not None), None)
     apart = "" if column is None else f" of different {clusters_in_words(column)}"
     if len(needs) == 1:
@@ -133,25 +147,60 @@ def _guarantee(policy: MaxBpcer | MaxApcer, basis: Basis, group: Group, m: int, 
     draw = "" if group.cluster is None else ", one sample of each drawn at random"
     return Guarantee(
         statement=(
-            f"With {percent(basis.confidence)} confidence at most {percent(policy.target)} of future {subject},"
+            f"With {percent(basis.promised(policy))} confidence at most {percent(policy.target)} of future {subject},"
             f" if they are like these {group.n} {units}{draw}, and {units} are independent."
         ),
-        confidence=basis.confidence,
+        confidence=basis.promised(policy),
         method="order-statistic" if group.cluster is None else "order-statistic-one-per-cluster",
         m=m,
         n=group.n,
     )
 
 
-def _naive_note(policy: MaxBpcer, basis: Basis, group: Group) -> tuple[str, ...]:
+def _naive(policy: MaxBpcer, basis: Basis, group: Group) -> float:
+    """The threshold as if every sample were independent."""
+    m = allowed_errors(group.items.size, policy.target, confidence=basis.promised(policy)) or 0
+    boundary = float(group.items[group.items.size - m - 1])
+    return basis.grid.above(boundary, basis.neighbour_above(boundary))
+
+
+def _naive_of_types(policy: MaxApcer, basis: Basis, groups: Mapping[str, Group]) -> float:
+    """The same, of every type."""
+    ends = []
+    for group in groups.values():
+        m = allowed_errors(group.items.size, policy.target, confidence=basis.promised(policy))
+        if m is not None:
+            ends.append(float(group.items[m]))
+    return basis.grid.at_most(min(ends), basis.neighbour_below(min(ends)))
+
+
+def _draw_notes(basis: Basis, group: Group, naive: float) -> tuple[str, ...]:
+    """What a draw of one item of each cluster means for a threshold; nothing where no draw is made."""
     if group.cluster is None:
         return ()
-    m = allowed_errors(group.items.size, policy.target, confidence=basis.confidence)
-    boundary = float(group.items[group.items.size - (m or 0) - 1])
-    naive = basis.grid.above(boundary, basis.neighbour_above(boundary))
-    note = (
+    draw = (
+        f"Rests on one sample of each {group.cluster}, drawn with seed {basis.seed}; the interval is that of {DRAWS}"
+        f" further draws, whose mean would promise nothing."
+    )
+    all_of_them = (
         f"Taking all {group.items.size} samples as independent (naive) would give {naive:g}, but its promise"
         f" would not hold: samples of one {group.cluster} resemble each other."
+    )
+    return draw, all_of_them
+
+
+def _step_note(basis: Basis, threshold: float, other: float, policy: Promise, what: str) -> tuple[str, ...]:
+    """What the neighbouring settable threshold would do, for it is another policy."""
+    step = basis.step()
+    if step is None or (basis.counts.in_unit_range and not 0 <= other <= 1):
+        return ()
+    here, there = basis.point(threshold, policy).confusion, basis.point(other, policy).confusion
+    more = there.fp - here.fp if other < threshold else there.fn - here.fn
+    if not more:
+        return ()
+    note = (
+        f"Thresholds can be set in steps of {step:g}, and the next one is another policy: at {other:g} {more} more of"
+        f" these samples would {what}, and nothing would be promised."
     )
     return (note,)
 

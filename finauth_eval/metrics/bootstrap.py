@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.metrics.replicates import Replicates, statistics
 from finauth_eval.metrics.strata import Strata
 
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from finauth_eval.metrics.counts import ScoreCounts
 
-__all__ = ["bootstrap"]
+__all__ = ["bootstrap", "drawn_counts"]
 
 _CELLS_AT_ONCE: Final = 1 << 17
 _FEW_SCORES: Final = 1 << 10
@@ -41,7 +41,6 @@ def bootstrap(counts: ScoreCounts, replicates: int, *, rng: np.random.Generator)
         Efron, B. and Tibshirani, R. (1993). An Introduction to the Bootstrap, chapter 13 (percentile intervals).
 
     Example:
-        >>> from finauth_eval.metrics.counts import ScoreCounts
         >>> counts = ScoreCounts.from_arrays([0.1, 0.4, 0.35, 0.8], [False, False, True, True])
         >>> bootstrap(counts, 3, rng=np.random.default_rng(7)).equal_error.shape
         (3,)
@@ -55,6 +54,25 @@ def bootstrap(counts: ScoreCounts, replicates: int, *, rng: np.random.Generator)
         strata = Strata(seen)
         return Replicates.joined([strata.replicate(rng) for _ in range(replicates)])
     return Replicates.joined([statistics(*drawn) for drawn in _draws(seen, replicates, rng)])
+
+
+def drawn_counts(counts: ScoreCounts, replicates: int, rng: np.random.Generator) -> Iterator[ScoreCounts]:
+    """The counts of bootstrap replicates one by one, each stratum drawn anew; attack types are not told apart.
+
+    Args:
+        counts: Counts of both classes, each with a sample.
+        replicates: How many replicates.
+        rng: Source of randomness.
+
+    Example:
+        >>> counts = ScoreCounts.from_arrays([0.1, 0.4, 0.35, 0.8], [False, False, True, True])
+        >>> [(own.n_bona_fide, own.n_attack) for own in drawn_counts(counts, 2, np.random.default_rng(0))]
+        [(2, 2), (2, 2)]
+    """
+    for cleared, missed, _ in _draws(counts, replicates, rng):
+        bona_fide, attack = np.diff(cleared, axis=1, prepend=0), np.diff(missed, axis=1, prepend=0)
+        for own, others in zip(bona_fide, attack, strict=True):
+            yield ScoreCounts(scores=counts.scores, bona_fide=own, attack=others, by_attack_type={})
 
 
 _Draw = tuple["NDArray[np.int64]", "NDArray[np.int64]", "dict[str, NDArray[np.int64]]"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
+from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.metrics.replicates import Replicates, statistics
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.estimate import Estimate
 
-__all__ = ["QUICKLY_DRAWN", "bootstrap_clusters", "by_clusters", "draw_cluster_replicates"]
+__all__ = [
+    "QUICKLY_DRAWN",
+    "bootstrap_clusters",
+    "by_clusters",
+    "draw_cluster_replicates",
+    "drawn_cluster_counts",
+]
 
 QUICKLY_DRAWN: Final = 10_000
 """Up to this many samples a bootstrap of clusters takes a few seconds."""
@@ -63,7 +70,6 @@ def bootstrap_clusters(samples: ClusteredScores, replicates: int, *, rng: np.ran
 
     Example:
         >>> from finauth_eval.metrics.clustered import ClusteredScores
-        >>> from finauth_eval.metrics.counts import ScoreCounts
         >>> scores, attack = np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True])
         >>> samples = ClusteredScores.of(
         ...     ScoreCounts.from_arrays(scores, attack), scores, is_attack=attack, clusters=np.array([0, 1, 0, 1])
@@ -89,6 +95,24 @@ def bootstrap_clusters(samples: ClusteredScores, replicates: int, *, rng: np.ran
             for drawn in _draws(samples, replicates, rng)
         ]
     )
+
+
+def drawn_cluster_counts(
+    samples: ClusteredScores, replicates: int, rng: np.random.Generator
+) -> Iterator[ScoreCounts]:
+    """The counts of bootstrap replicates one by one, clusters drawn whole; attack types are not told apart.
+
+    Args:
+        samples: Samples of both classes, with their clusters.
+        replicates: How many replicates.
+        rng: Source of randomness.
+    """
+    k = samples.counts.scores.size
+    bona_fide = _Stratum.of(samples, ~samples.is_attack)
+    attack = _Stratum.of(samples, samples.is_attack)
+    for drawn in _draws(samples, replicates, rng):
+        for own, others in zip(bona_fide.drawn(drawn, k), attack.drawn(drawn, k), strict=True):
+            yield ScoreCounts(scores=samples.counts.scores, bona_fide=own, attack=others, by_attack_type={})
 
 
 def by_clusters(estimate: Estimate) -> Estimate:

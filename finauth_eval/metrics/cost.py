@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,36 +13,82 @@ if TYPE_CHECKING:
 
     from finauth_eval.metrics.counts import ScoreCounts
 
-__all__ = ["LeastCost", "least_cost"]
+__all__ = ["Best", "Decisions", "best_f_beta", "least_cost"]
+
+
+class Decisions(NamedTuple):
+    """Every decision that a threshold can make; row i is that of the thresholds above ``low[i]``, up to ``high[i]``.
+
+    Attributes:
+        low: Lower ends, excluded, ascending, shape (k + 1,); the first is infinite, for nothing lies below.
+        high: Upper ends, included: the distinct scores, and last 1 where scores are in [0, 1], else infinity.
+        apcer: Share of attacks below, shape (k + 1,).
+        bpcer: Share of bona fide samples that are not, shape (k + 1,).
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    apcer: NDArray[np.float64]
+    bpcer: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, counts: ScoreCounts) -> Decisions:
+        """From counts.
+
+        Raises:
+            ValueError: A class is missing.
+        """
+        if not counts.n_attack or not counts.n_bona_fide:
+            raise ValueError("weighing both errors needs samples of both classes")
+        seen = counts.compact()
+        return cls(
+            low=np.concatenate(([-math.inf], seen.scores)),
+            high=np.append(seen.scores, 1.0 if seen.in_unit_range else math.inf),
+            apcer=np.append(0, np.cumsum(seen.attack)) / seen.n_attack,
+            bpcer=1 - np.append(0, np.cumsum(seen.bona_fide)) / seen.n_bona_fide,
+        )
+
+    def allowed(self, at_least: float, at_most: float) -> NDArray[np.bool_]:
+        """Which rows have a threshold in [``at_least``, ``at_most``], shape (k + 1,)."""
+        return np.asarray((self.high >= at_least) & (self.low < at_most))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeastCost:
-    """The least of ``miss * APCER + alarm * BPCER``, and where it is reached.
+class Best:
+    """The best value of something that thresholds are chosen by, and where it is reached.
 
     Attributes:
-        cost: The least cost, in the unit of the weights.
-        low: Lower end of the widest interval of thresholds that reach it, excluded; the lowest one includes it.
+        value: The least cost in the unit of the weights, or the greatest F-beta.
+        low: Lower end of the widest interval of thresholds that reach it, excluded.
         high: Upper end of that interval, included; infinite when no decision for attack is best and scores have
-            no upper end.
+            no upper end. Equal to ``low`` when only a threshold above 1 would reach the value.
     """
 
-    cost: float
+    value: float
     low: float
     high: float
 
 
-def least_cost(counts: ScoreCounts, *, miss: float, alarm: float) -> LeastCost:
+def least_cost(
+    counts: ScoreCounts,
+    *,
+    miss: float,
+    alarm: float,
+    at_least: float = -math.inf,
+    at_most: float = math.inf,
+) -> Best | None:
     """Minimise ``miss * APCER + alarm * BPCER`` over every decision that a threshold can make.
 
     Args:
         counts: Counts of both classes, each with a sample.
         miss: Weight of APCER: the attacks' prior times the cost of a miss, at least 0.
         alarm: Weight of BPCER: the bona fide prior times the cost of a false alarm, at least 0.
+        at_least: Lowest threshold allowed.
+        at_most: Highest threshold allowed.
 
     Returns:
-        The least cost and the widest interval that reaches it (ties: the lowest). Where scores are in [0, 1] the
-        interval stays there; it is empty (``low == high``) when only a threshold above 1 would reach the least cost.
+        The least cost and the widest interval that reaches it (ties: the lowest); where scores are in [0, 1] the
+        interval stays there. ``None`` when the bounds allow no threshold.
 
     Raises:
         ValueError: A weight is negative or not finite, or a class is missing.
@@ -50,27 +96,61 @@ def least_cost(counts: ScoreCounts, *, miss: float, alarm: float) -> LeastCost:
     Example:
         >>> from finauth_eval.metrics.counts import ScoreCounts
         >>> least_cost(ScoreCounts.from_arrays([0.1, 0.4, 0.35, 0.8], [False, False, True, True]), miss=1, alarm=3)
-        LeastCost(cost=0.5, low=0.4, high=0.8)
+        Best(value=0.5, low=0.4, high=0.8)
     """
     if not (0 <= miss < math.inf and 0 <= alarm < math.inf):
         raise ValueError(f"the weights are miss={miss!r} and alarm={alarm!r}; expected numbers of at least 0")
-    if not counts.n_attack or not counts.n_bona_fide:
-        raise ValueError("the least cost needs samples of both classes")
-    seen = counts.compact()
-    cost = _cost_of_each_row(seen, miss, alarm)
-    least = float(cost.min())
-    best = cost <= least + 1e-12 * max(miss, alarm)
-    lower, upper = (0.0, 1.0) if seen.in_unit_range else (-math.inf, math.inf)
-    # row i stands for the thresholds in (ends[i], ends[i + 1]]
-    ends = np.concatenate(([lower], seen.scores, [upper]))
+    rows = Decisions.of(counts)
+    cost = miss * rows.apcer + alarm * rows.bpcer
+    allowed = rows.allowed(at_least, at_most)
+    if at_least > at_most or not allowed.any():
+        return None
+    least = float(cost[allowed].min())
+    best = allowed & (cost <= least + 1e-12 * max(miss, alarm))
+    return _widest(least, rows, best, counts, at_least, at_most)
+
+
+def best_f_beta(counts: ScoreCounts, *, beta: float = 1.0, prior: float | None = None) -> Best:
+    """Maximise F-beta of what is decided attack, over every decision that a threshold can make.
+
+    Args:
+        counts: Counts of both classes, each with a sample.
+        beta: How many times more recall weighs than precision, above 0.
+        prior: Share of attacks at which precision is taken, in (0, 1); ``None`` is the share in these counts.
+
+    References:
+        van Rijsbergen, C. (1979). Information Retrieval, chapter 7.
+
+    Example:
+        >>> from finauth_eval.metrics.counts import ScoreCounts
+        >>> counts = ScoreCounts.from_arrays([0.1, 0.4, 0.35, 0.8], [False, False, True, True])
+        >>> best_f_beta(counts)
+        Best(value=0.8, low=0.1, high=0.35)
+    """
+    rows = Decisions.of(counts)
+    attacks = counts.n_attack / (counts.n_attack + counts.n_bona_fide) if prior is None else prior
+    caught, missed, alarms = (
+        attacks * (1 - rows.apcer),
+        attacks * rows.apcer,
+        (1 - attacks) * rows.bpcer,
+    )
+    weight = beta * beta
+    value = (1 + weight) * caught / ((1 + weight) * caught + weight * missed + alarms)
+    best = float(value.max())
+    return _widest(best, rows, value >= best - 1e-12, counts, -math.inf, math.inf)
+
+
+def _widest(
+    value: float,
+    rows: Decisions,
+    best: NDArray[np.bool_],
+    counts: ScoreCounts,
+    at_least: float,
+    at_most: float,
+) -> Best:
     edges = np.flatnonzero(np.diff(np.concatenate(([False], best, [False])).astype(np.int8)))
-    low, high = ends[edges[::2]], ends[edges[1::2]]
-    widest = int(np.argmax(high - low))
-    return LeastCost(cost=least, low=float(low[widest]), high=float(high[widest]))
-
-
-def _cost_of_each_row(seen: ScoreCounts, miss: float, alarm: float) -> NDArray[np.float64]:
-    """Cost at each distinct score as threshold and, last, above all of them."""
-    missed = np.append(0, np.cumsum(seen.attack)) / seen.n_attack
-    blocked = 1 - np.append(0, np.cumsum(seen.bona_fide)) / seen.n_bona_fide
-    return np.asarray(miss * missed + alarm * blocked)
+    low, high = rows.low[edges[::2]].copy(), rows.high[edges[1::2] - 1]
+    low[low == -math.inf] = 0.0 if counts.in_unit_range else -math.inf
+    low, high = np.maximum(low, np.nextafter(at_least, -math.inf)), np.minimum(high, at_most)
+    widest = 0 if math.isinf(low[0]) else int(np.argmax(high - low))
+    return Best(value=value, low=float(low[widest]), high=float(high[widest]))

@@ -231,11 +231,11 @@ def test_the_least_cost_equals_brute_force_over_every_threshold_and_both_ends(dr
         for apcer, bpcer in [brute_rates(drawn, t)]
     }
     found = least_cost(drawn.counts(), miss=miss, alarm=alarm)
-    assert found.cost == pytest.approx(min(costs.values()), abs=1e-12)
+    assert found.value == pytest.approx(min(costs.values()), abs=1e-12)
     if np.isfinite(found.low) and np.isfinite(found.high) and found.low < found.high:
         for t in ((found.low + found.high) / 2, found.high):
             apcer, bpcer = brute_rates(drawn, t)
-            assert miss * apcer + alarm * bpcer == pytest.approx(found.cost, abs=1e-9)
+            assert miss * apcer + alarm * bpcer == pytest.approx(found.value, abs=1e-9)
 
 
 @settings(NUMBERS)

@@ -1,0 +1,117 @@
+"""What thresholds do to samples that they were not chosen on: cross-fitting, and the cost there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from finauth_eval.choosing.choice import Infeasible
+from finauth_eval.choosing.choose import choose
+from finauth_eval.holdout import fold_codes
+from finauth_eval.policies import AcceptReviewReject, MinCost
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from finauth_eval.choosing.basis import Basis
+    from finauth_eval.policies import Policy
+    from finauth_eval.samples import ClusteredSamples
+
+__all__ = ["Decided", "OutOfFold", "deployed_cost"]
+
+_FOLDS: Final = (5, 10, 20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Decided:
+    """Decisions about every sample, each by a threshold that was chosen without it.
+
+    Attributes:
+        blocked: Whether each sample ends as decided attack, reviews being right, shape (n,).
+        reviewed: Whether each sample is reviewed, shape (n,).
+        thresholds: The threshold of each fold.
+    """
+
+    blocked: NDArray[np.bool_]
+    reviewed: NDArray[np.bool_]
+    thresholds: tuple[float, ...]
+
+    @property
+    def words(self) -> str:
+        """How this was done."""
+        low, high = min(self.thresholds), max(self.thresholds)
+        return (
+            f"Out of sample by cross-fitting: {len(self.thresholds)} times chosen on the rest and measured on the part"
+            f" left out; those thresholds lie between {low:g} and {high:g}."
+        )
+
+
+class OutOfFold:
+    """Chooses for each fold on the other folds; the folds serve every policy."""
+
+    def __init__(self, basis: Basis, *, stream: int) -> None:
+        """From the samples of a basis.
+
+        Args:
+            basis: The samples, and how to choose on them.
+            stream: Tells these draws from others with the same seed.
+        """
+        self._basis = basis
+        self._stream = stream
+        self._made: dict[int, tuple[NDArray[np.intp], list[Basis]]] = {}
+
+    def decide(self, policy: Policy) -> Decided | None:
+        """Decisions out of fold; ``None`` where the samples are too few to leave any out."""
+        for folds in _FOLDS:
+            decided = self._decided(policy, folds)
+            if decided is not None:
+                return decided
+        return None
+
+    def _decided(self, policy: Policy, folds: int) -> Decided | None:
+        arrays = self._basis.samples.arrays
+        fold, others = self._parts(folds)
+        blocked, reviewed = np.zeros(fold.size, dtype=bool), np.zeros(fold.size, dtype=bool)
+        thresholds = []
+        for k, rest in enumerate(others):
+            found = choose(policy, rest)
+            if isinstance(found, Infeasible):
+                return None
+            own = fold == k
+            blocked[own], reviewed[own] = found.decide(arrays.take(own))
+            thresholds.append(found.threshold)
+        return Decided(blocked=blocked, reviewed=reviewed, thresholds=tuple(thresholds))
+
+    def _parts(self, folds: int) -> tuple[NDArray[np.intp], list[Basis]]:
+        if folds not in self._made:
+            basis = self._basis
+            rng = np.random.default_rng([basis.seed, self._stream, folds])
+            fold = fold_codes(basis.samples, folds, rng=rng)
+            self._made[folds] = (fold, [basis.on(basis.samples.take(fold != k)) for k in range(folds)])
+        return self._made[folds]
+
+
+def deployed_cost(
+    policy: Policy, samples: ClusteredSamples, blocked: NDArray[np.bool_], reviewed: NDArray[np.bool_]
+) -> float:
+    """Expected cost of a decision in the deployment, on these samples; ``nan`` for policies without costs.
+
+    Args:
+        policy: The goal.
+        samples: The samples.
+        blocked: Whether each ends as decided attack, shape (n,).
+        reviewed: Whether each is reviewed, shape (n,).
+    """
+    attack = samples.arrays.is_attack
+    if not isinstance(policy, MinCost | AcceptReviewReject) or attack.all() or not attack.any():
+        return float("nan")
+    prior = policy.prior
+    cost = prior * policy.miss * np.mean(~blocked[attack]) + (1 - prior) * policy.alarm * np.mean(
+        blocked[~attack]
+    )
+    if isinstance(policy, AcceptReviewReject) and policy.review is not None:
+        share = prior * np.mean(reviewed[attack]) + (1 - prior) * np.mean(reviewed[~attack])
+        cost += policy.review * share
+    return float(cost)
