@@ -11,6 +11,8 @@ from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.evaluation import evaluate
 from finauth_eval.metrics.order_statistics import allowed_errors
 from finauth_eval.recommendation import (
+    AcceptReviewReject,
+    BestFBeta,
     EqualError,
     MaxApcer,
     MaxBpcer,
@@ -28,8 +30,15 @@ EVERY_POLICY = (
     MaxApcer(0.05),
     MaxApcer(0.05, pooled=True),
     MinCost(miss=20, alarm=1, prior=0.02),
+    MinCost(miss=20, alarm=1, prior=0.02, subject_to=(MaxBpcer(0.05), MaxApcer(0.9))),
+    MaxBpcer(0.3, subject_to=(MaxApcer(0.3),)),
+    AcceptReviewReject(miss=20, alarm=1, prior=0.02, review=0.1),
+    AcceptReviewReject(miss=20, alarm=1, prior=0.02, capacity=0.05),
+    AcceptReviewReject(miss=0, alarm=1, prior=1, capacity=0),
+    AcceptReviewReject(miss=1, alarm=1, prior=0.5, capacity=1, subject_to=(MaxBpcer(0.05), MaxApcer(0.05))),
     EqualError(),
     Youden(),
+    BestFBeta(),
 )
 
 
@@ -349,8 +358,8 @@ def test_answers_are_found_by_name_or_the_name_is_refused():
     found = recommend(drawn(), EVERY_POLICY)
     assert found["max_bpcer"].policy == MaxBpcer(0.05)
     assert len(found) == len(EVERY_POLICY)
-    with pytest.raises(KeyError, match="no recommendation for 'best_f_beta'"):
-        found["best_f_beta"]
+    with pytest.raises(KeyError, match="no recommendation for 'nothing'"):
+        found["nothing"]
     frame = found.frame()
     assert frame["policy"].tolist() == [policy.name for policy in EVERY_POLICY]
     assert frame["goal"].str.len().gt(10).all()
@@ -370,6 +379,16 @@ def test_a_table_without_scores_is_nothing_to_evaluate():
         lambda: MinCost(miss=-1, alarm=1, prior=0.1),
         lambda: MinCost(miss=math.nan, alarm=1, prior=0.1),
         lambda: MinCost(miss=1, alarm=1, prior=1.5),
+        lambda: MinCost(miss=1, alarm=1, prior=0.5, subject_to=(Youden(),)),
+        lambda: MaxBpcer(0.05, subject_to=(MaxApcer(0.1, subject_to=(MaxBpcer(0.1),)),)),
+        lambda: MaxBpcer(0.05, confidence=1),
+        lambda: AcceptReviewReject(miss=1, alarm=1, prior=0.5),
+        lambda: AcceptReviewReject(miss=1, alarm=1, prior=0.5, review=1, capacity=0.1),
+        lambda: AcceptReviewReject(miss=1, alarm=1, prior=0.5, capacity=1.1),
+        lambda: AcceptReviewReject(miss=1, alarm=1, prior=0.5, review=-1),
+        lambda: BestFBeta(0),
+        lambda: BestFBeta(1, prior=1),
+        lambda: recommend(drawn(), [MaxBpcer(0.05)], by="region!"),
         lambda: recommend(drawn(), [MaxBpcer(0.05)], holdout=1),
         lambda: recommend(drawn(), [MaxBpcer(0.05)], confidence=95),
         lambda: recommend(drawn(), [MaxBpcer(0.05)], cluster="person"),

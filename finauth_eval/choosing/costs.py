@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["accept_review_reject", "min_cost"]
 
 _NO_GUARANTEE = "The cost is not guaranteed: on other samples it is higher on average than on those the threshold was chosen on."
+_NO_WIDTH = 1e-9
 _NOTHING = "every threshold costs nothing with these costs and this prior"
 
 
@@ -58,10 +59,7 @@ def min_cost(policy: MinCost, basis: Basis) -> Choice | Infeasible:
         guarantee=within.kept[0].guarantee if within.kept else None,
         reason=f"the middle of the widest interval of thresholds with the least cost on these samples{among}",
         needs=within.needs,
-        notes=(
-            f"Any threshold above {best[0]:g}, up to {best[1]:g}, decides these samples alike.",
-            _NO_GUARANTEE,
-        ),
+        notes=(*_alike(best), _NO_GUARANTEE),
         kept=within.kept,
         cost=_expected(chosen, current, basis, floor=min(miss, alarm), alike=best),
     )
@@ -123,6 +121,13 @@ def accept_review_reject(policy: AcceptReviewReject, basis: Basis) -> Choice | I
             floor=min(accepted, rejected), alike=band.second,
         ),
     )  # fmt: skip
+
+
+def _alike(best: tuple[float, float]) -> tuple[str, ...]:
+    low, high = best
+    if not math.isfinite(low) or not math.isfinite(high) or high - low < _NO_WIDTH:
+        return ()
+    return (f"Any threshold above {in_full(low)}, up to {in_full(high)}, decides these samples alike.",)
 
 
 def _blocks_nobody(policy: MinCost | AcceptReviewReject, basis: Basis) -> Infeasible:

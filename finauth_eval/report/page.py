@@ -20,7 +20,7 @@ from finauth_eval.report.figures import Figure, Missing
 from finauth_eval.report.marks import marks_of
 from finauth_eval.report.quality import quality_table
 from finauth_eval.report.rates_chart import rates_against_threshold, reliability
-from finauth_eval.report.recommended import recommended_table
+from finauth_eval.report.recommended import notes_table, recommended_table
 from finauth_eval.report.summary import summary_table
 from finauth_eval.report.sweep import sweep
 from finauth_eval.report.tradeoffs import det, precision_recall, roc, roc_log
@@ -114,6 +114,7 @@ def _context(
         "verdict": verdict_of(evaluation, recommendations),
         "coverage": coverage_of(evaluation, scores),
         "recommended": None if recommendations is None else recommended_table(recommendations, marks),
+        "recommended_notes": None if recommendations is None else notes_table(recommendations),
         "marks": marks,
         "figures": _figures(evaluation, marks[:_CHARTED_MARKS]),
         "summary": summary_table(evaluation),

@@ -15,51 +15,68 @@ from finauth_eval.shown import numbers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.recommendation import Recommendation, Recommendations
     from finauth_eval.report.marks import Mark
 
-__all__ = ["recommended_table"]
+__all__ = ["notes_table", "recommended_table"]
 
-_INDEPENDENT: Final = " Of several samples of one subject only one counts as independent."
+_INDEPENDENT: Final = "Of several samples of one subject only one counts as independent."
 _NO_OTHERS: Final = "No samples were held back to measure them on others."
+_OTHERS: Final = {
+    "split": "“Other samples” are those of the split “test”, which were not looked at for the choice.",
+    "holdout": "“Other samples” were held back and not looked at for the choice.",
+    "cross-fit": (
+        "“Other samples”: each sample was decided by a threshold chosen in the same way on the rest, without it"
+        " (cross-fitting)."
+    ),
+}
 
 
 def recommended_table(recommendations: Recommendations, marks: Sequence[Mark]) -> Table:
     """Policies, thresholds, guarantees and rates."""
-    held_out = any(item.out_of_sample is not None for item in recommendations)
+    ways = [by for by in dict.fromkeys(item.unseen_by for item in recommendations) if by is not None]
     return Table(
         caption="Recommended thresholds",
         columns=columns(
-            "Goal",
-            "Threshold",
-            "What is promised",
-            "Attacks pass, own samples",
-            "Genuine blocked, own samples",
-            *(("Attacks pass, other samples", "Genuine blocked, other samples") if held_out else ()),
-            texts=("What is promised",),
+            "Goal", "Threshold", "What is promised", "Attacks pass", "Genuine blocked", texts=("What is promised",)
         ),
-        rows=tuple(_row(item, marks, held_out=held_out) for item in recommendations),
-        note=(
-            "“Own samples” are those the threshold was chosen on: these rates flatter it. "
-            + ("“Other samples” were not looked at for the choice." if held_out else _NO_OTHERS)
-            + (_INDEPENDENT if any(item.needs for item in recommendations) else "")
-        ),
-    )
+        rows=tuple(_row(item, marks) for item in recommendations),
+        note=" ".join([
+            "The first figure of a rate is on the samples that the threshold was chosen on, and flatters it.",
+            *([_OTHERS[by] for by in ways] or [_NO_OTHERS]),
+            *([_INDEPENDENT] if any(item.needs for item in recommendations) else []),
+        ]),
+    )  # fmt: skip
 
 
-def _row(item: Recommendation, marks: Sequence[Mark], *, held_out: bool) -> tuple[Cell, ...]:
+def notes_table(recommendations: Recommendations) -> Table | None:
+    """Why each threshold, and what to know of it; ``None`` when there is nothing to say."""
+    rows = [
+        row(Cell(text=policy_words(item.policy)), Cell(text=" ".join(_notes(item))))
+        for item in recommendations
+        if _notes(item)
+    ]
+    if not rows:
+        return None
+    return Table(
+        caption="Why these thresholds", columns=columns("Goal", "Reason and notes", texts=("Reason and notes",)),
+        rows=tuple(rows),
+    )  # fmt: skip
+
+
+def _notes(item: Recommendation) -> list[str]:
+    reason = f"{item.reason[:1].upper()}{item.reason[1:]}." if item.feasible and item.reason else ""
+    return [*([reason] if reason else []), *item.notes]
+
+
+def _row(item: Recommendation, marks: Sequence[Mark]) -> tuple[Cell, ...]:
     goal = Cell(
         text=policy_words(item.policy),
         flag="for orientation only" if item.descriptive else None,
     )
-    return row(
-        goal,
-        _threshold(item, marks),
-        _promise(item),
-        *_rates(item.in_sample),
-        *(_rates(item.out_of_sample) if held_out else ()),
-    )
+    return row(goal, _threshold(item, marks), _promise(item), *_rates(item.in_sample, item.out_of_sample))
 
 
 def _threshold(item: Recommendation, marks: Sequence[Mark]) -> Cell:
@@ -69,6 +86,10 @@ def _threshold(item: Recommendation, marks: Sequence[Mark]) -> Cell:
     known = math.isfinite(low) and math.isfinite(high)
     limits = f"({numbers.short_threshold(low)}–{numbers.short_threshold(high)})"
     span = Markup('<span class="whole">{}</span>').format(limits) if known else None
+    if item.review_from is not None:
+        review = f"review from {numbers.short_threshold(item.review_from)} on"
+        share = f"({numbers.percent(item.review_share)} of the traffic)"
+        span = Markup("{} {} {}").format(span or "", review, share)
     return threshold_cell(item.threshold, key=letter_of(item.threshold, marks), note=span)
 
 
@@ -76,26 +97,37 @@ def _promise(item: Recommendation) -> Cell:
     if not item.feasible:
         needs = needs_words(item)
         return Cell(text=f"Not enough data: {needs}." if needs else item.reason)
-    reason = f"{item.reason[:1].upper()}{item.reason[1:]}." if item.reason else ""
-    return Cell(
-        text="Nothing." if item.guarantee is None else item.guarantee.statement,
-        note=" ".join([reason, *item.notes]).strip() or None,
-    )
+    return Cell(text=" ".join(_statements(item)) or "Nothing.")
 
 
-def _rates(point: OperatingPoint | None) -> tuple[Cell, Cell]:
-    if point is None:
+def _statements(item: Recommendation) -> list[str]:
+    kept = [own.guarantee for own in item.kept]
+    return [own.statement for own in dict.fromkeys([item.guarantee, *kept]) if own is not None]
+
+
+def _rates(seen: OperatingPoint | None, unseen: OperatingPoint | None) -> tuple[Cell, Cell]:
+    if seen is None:
         absent = Cell(text=numbers.NOT_KNOWN)
         return absent, absent
-    worst = point.apcer_worst
-    note = (
-        Markup('worst type <span class="whole">{}</span>').format(numbers.rate(worst.estimate))
-        if worst is not None and worst.estimate.defined
-        else None
-    )
+    others = (None, None) if unseen is None else (unseen.apcer, unseen.bpcer)
+    worst = None if seen.apcer_worst is None else seen.apcer_worst.estimate
+    attacks = [("worst type", worst)] if worst is not None and worst.defined else []
     return (
-        Cell(text=numbers.rate(point.apcer), value=_value(point.apcer.value), note=note),
-        Cell(text=numbers.rate(point.bpcer), value=_value(point.bpcer.value)),
+        _rate_cell(seen.apcer, [("other samples", others[0]), *attacks]),
+        _rate_cell(seen.bpcer, [("other samples", others[1])]),
+    )
+
+
+def _rate_cell(estimate: Estimate, below: Sequence[tuple[str, Estimate | None]]) -> Cell:
+    lines = [
+        Markup('{} <span class="whole">{}</span>').format(words, numbers.rate(own))
+        for words, own in below
+        if own is not None
+    ]
+    return Cell(
+        text=numbers.rate(estimate),
+        value=_value(estimate.value),
+        note=Markup("<br>").join(lines) if lines else None,
     )
 
 

@@ -156,6 +156,11 @@ def _answer(item: Recommendation) -> Markup:
         if point
         else ""
     )
+    if item.review_from is not None and item.review_from < item.threshold:
+        band = Markup(
+            "accept below <strong>{}</strong>, reject from <strong>{}</strong> on, and review between"
+        ).format(numbers.threshold(item.review_from), numbers.threshold(item.threshold))
+        return Markup("To <em>{}</em>, {}{}.{}").format(goal, band, promise, rates)
     return Markup("To <em>{}</em>, use <strong>{}</strong>{}.{}").format(
         goal, numbers.threshold(item.threshold), promise, rates
     )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from finauth_eval.recommendation import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden
+from finauth_eval.recommendation import (
+    AcceptReviewReject,
+    BestFBeta,
+    EqualError,
+    MaxApcer,
+    MaxBpcer,
+    MinCost,
+    Policy,
+    Youden,
+)
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import shorten, visible
 
@@ -48,6 +57,15 @@ def policy_words(policy: Policy) -> str:
         >>> policy_words(MaxBpcer(0.01)), policy_words(MaxApcer(0.05))
         ('Block at most 1% of genuine customers', 'Let at most 5% of any attack type pass')
     """
+    kept = "".join(f", and {own[:1].lower()}{own[1:]}" for own in map(policy_words, _promises(policy)))
+    return f"{_goal_words(policy)}{kept}"
+
+
+def _promises(policy: Policy) -> tuple[Policy, ...]:
+    return policy.subject_to if isinstance(policy, MaxBpcer | MaxApcer | MinCost | AcceptReviewReject) else ()
+
+
+def _goal_words(policy: Policy) -> str:
     match policy:
         case MaxBpcer(target=target):
             return f"Block at most {numbers.limit(target)} of genuine customers"
@@ -59,10 +77,22 @@ def policy_words(policy: Policy) -> str:
                 f"Spend least, when a missed attack costs {miss:g}, a blocked customer {alarm:g},"
                 f" and {numbers.limit(prior)} of the traffic is attacks"
             )
+        case AcceptReviewReject(miss=miss, alarm=alarm, prior=prior, review=None, capacity=float(capacity)):
+            return (
+                f"Review at most {numbers.limit(capacity)} of the traffic and spend least, when a missed attack costs"
+                f" {miss:g}, a blocked customer {alarm:g}, and {numbers.limit(prior)} of the traffic is attacks"
+            )
+        case AcceptReviewReject(miss=miss, alarm=alarm, prior=prior, review=float(review)):
+            return (
+                f"Review at {review:g} each and spend least, when a missed attack costs {miss:g}, a blocked customer"
+                f" {alarm:g}, and {numbers.limit(prior)} of the traffic is attacks"
+            )
         case EqualError():
             return "Let attacks pass as often as customers are blocked (EER)"
         case Youden():
             return "The greatest sum of both rates of right decisions (Youden)"
+        case BestFBeta(beta=beta):
+            return f"The best balance of precision and attacks caught (F{beta:g})"
         case _:
             words = policy.describe()
             return words[:1].upper() + words[1:]

@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from finauth_eval.cli import app
+from finauth_eval.deployed import load_policy
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("FINAUTH")}
 
@@ -123,6 +124,7 @@ def test_json_on_standard_output_is_alone_there(cli, table):
         "max_bpcer",
         "equal_error",
         "youden",
+        "best_f_beta",
     ]
 
 
@@ -133,6 +135,74 @@ def test_recommend_names_a_threshold_or_says_what_is_missing(cli, table):
     assert "With 95% confidence at most 5%" in done.stdout
     assert "needs 299 bona fide samples, has 60" in done.stdout
     assert "min_cost" in done.stdout
+
+
+def test_recommend_takes_goals_from_a_file_and_exports_the_first_for_a_service(cli, table, tmp_path):
+    (tmp_path / "goals.toml").write_text(
+        'schema = "finauth-eval/policies/1"\n[[policy]]\nname = "max_bpcer"\ntarget = 0.2\n'
+    )
+    done = cli(
+        "recommend", table, "--policy", "goals.toml", "--max-apcer", "0.3", "--pooled", "--cost", "miss=20,alarm=1",
+        "--prior", "0.02", "--review-capacity", "0.1", "--by", "site", "--export", "out/policy.json", "--json", "-",
+    )  # fmt: skip
+    assert done.exit_code == 0
+    assert "policy: out/policy.json" in done.stderr
+    answer = json.loads(done.stdout)
+    names = [
+        "max_bpcer",
+        "max_apcer",
+        "min_cost",
+        "accept_review_reject",
+        "equal_error",
+        "youden",
+        "best_f_beta",
+    ]
+    assert {*answer["recommendations"]} == {"a", "b"}
+    for items in (answer["pooled"], *answer["recommendations"].values()):
+        assert [item["policy"]["name"] for item in items] == names
+    policy = load_policy(tmp_path / "out" / "policy.json")
+    threshold = answer["pooled"][0]["threshold"]
+    assert policy.decide(threshold) == "reject"
+    assert policy.decide(threshold - 0.01) == "accept"
+    assert [*policy.segments] == ["a", "b"]
+
+
+def test_the_least_cost_keeps_the_promises_that_are_asked_for(cli, table):
+    asked = (
+        "recommend",
+        table,
+        "--max-bpcer",
+        "0.1",
+        "--cost",
+        "miss=20,alarm=1",
+        "--prior",
+        "0.5",
+        "--json",
+        "-",
+    )
+    promise, free = json.loads(cli(*asked).stdout)["recommendations"][:2]
+    _, kept = json.loads(cli(*asked, "--keep-promises").stdout)["recommendations"][:2]
+    assert free["threshold"] < promise["threshold"] <= kept["threshold"]
+    assert kept["guarantee"] == promise["guarantee"]
+    assert kept["policy"]["subject_to"] == [{"name": "max_bpcer", "target": 0.1}]
+
+
+def test_what_has_no_threshold_is_told_and_not_exported(cli, table, tmp_path):
+    done = cli("recommend", table, "--max-bpcer", "0.01")
+    assert done.exit_code == 0
+    assert "no threshold: needs 299 bona fide samples, has 60" in done.stdout
+    done = cli("recommend", table, "--max-bpcer", "0.01", "--export", "policy.json")
+    assert done.exit_code == 2
+    assert "nothing to export: needs 299 bona fide samples, has 60" in done.stderr
+    assert not (tmp_path / "policy.json").exists()
+
+
+def test_a_plan_says_what_given_numbers_of_samples_allow(cli):
+    answer = json.loads(cli("plan", "--max-bpcer", "0.01", "--n", "298", "--n", "1000", "--json", "-").stdout)
+    assert [(row["n"], row["m"]) for row in answer["rows"]] == [(298, None), (1000, 4)]
+    assert answer["rows"][0]["power"] == 0
+    assert 0 < answer["rows"][1]["interval_width"] < answer["rows"][0]["interval_width"]
+    assert "width of the rate's interval" in cli("plan", "--max-apcer", "0.05").stdout
 
 
 @pytest.mark.parametrize(("target", "minimum"), [("0.05", 59), ("0.01", 299), ("0.001", 2995)])
@@ -211,6 +281,17 @@ def test_low_coverage_exits_7_after_saying_what_there_is(cli, tmp_path):
         (["recommend", "X", "--cost", "miss=1,alarm=1,miss=2", "--prior", "0.1"], "miss=20,alarm=1"),
         (["evaluate", "X", "--min-coverage", "nan"], "--min-coverage"),
         (["recommend", "X", "--holdout", "2"], "2"),
+        (["recommend", "X", "--max-bpcer", "0.1", "--by", "nowhere"], "nowhere"),
+        (["recommend", "X", "--max-bpcer", "0.1", "--joint"], "--by"),
+        (["recommend", "X", "--max-bpcer", "0.1", "--review-capacity", "0.1"], "--cost"),
+        (["recommend", "X", "--max-bpcer", "0.1", "--keep-promises"], "--cost"),
+        (["recommend", "X", "--cost", "miss=1,alarm=1", "--prior", "2"], "prior is 2.0"),
+        (
+            ["recommend", "X", "--cost", "miss=1,alarm=1", "--prior", "0.1", "--review-capacity", "2"],
+            "capacity is 2.0",
+        ),
+        (["recommend", "X", "--policy", "none.toml"], "none.toml"),
+        (["plan", "--max-bpcer", "0.1", "--n", "0"], "expected at least 1 sample"),
         (["plan"], "--max-bpcer"),
         (["run", "X", "--out", "r"], "--region"),
         (["run", "X", "--out", "r", "--region", "usa"], "sgp or idn"),

@@ -132,13 +132,22 @@ def test_recommended_thresholds_are_the_recommendations(
         if not item.feasible:
             assert (row[1].text, row[1].flag) == ("none", "not feasible")
             assert row[2].text.startswith("Not enough data: needs ")
-            assert [cell.text for cell in row[3:]] == ["—"] * 4
+            assert [cell.text for cell in row[3:]] == ["—"] * 2
             continue
         assert row[1].value == item.threshold
-        for point, cells in ((item.in_sample, row[3:5]), (item.out_of_sample, row[5:7])):
-            assert point is not None
-            assert_rate(cells[0], point.apcer)
-            assert_rate(cells[1], point.bpcer)
+        assert item.in_sample is not None
+        assert item.out_of_sample is not None
+        for cell, seen, unseen in zip(
+            row[3:],
+            (item.in_sample.apcer, item.in_sample.bpcer),
+            (item.out_of_sample.apcer, item.out_of_sample.bpcer),
+            strict=True,
+        ):
+            assert_rate(cell, seen)
+            assert cell.note.startswith("other samples ")
+            others = [unseen.value, unseen.low, unseen.high]
+            rate = cell.note.removeprefix("other samples ").partition("%)")[0] + "%)"
+            assert percentages(rate) == pytest.approx(others, abs=0.00051)
 
 
 def test_figures_without_a_threshold_are_the_evaluations(document: Any, evaluation: Evaluation) -> None:
