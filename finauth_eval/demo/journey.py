@@ -15,7 +15,17 @@ from finauth_eval.demo.build import build_demo
 from finauth_eval.demo.sources import weights_path
 from finauth_eval.errors import MissingExtra
 from finauth_eval.evaluation import evaluate
-from finauth_eval.recommendation import EqualError, MaxApcer, MaxBpcer, MinCost, Policy, Youden, recommend
+from finauth_eval.recommendation import (
+    AcceptReviewReject,
+    BestFBeta,
+    EqualError,
+    MaxApcer,
+    MaxBpcer,
+    MinCost,
+    Policy,
+    Youden,
+    recommend,
+)
 from finauth_eval.report import write_report
 from finauth_eval.run.credentials import Credentials
 from finauth_eval.run.endpoint import REGIONS
@@ -31,8 +41,10 @@ DEMO_POLICIES: Final[tuple[Policy, ...]] = (
     MaxBpcer(0.01),  # and far too few for that
     MaxApcer(0.05),
     MinCost(miss=20, alarm=1, prior=0.02),
+    AcceptReviewReject(miss=20, alarm=1, prior=0.02, capacity=0.1),
     EqualError(),
     Youden(),
+    BestFBeta(),
 )
 _NOWHERE: Final = REGIONS["sgp"].replace("https://api-sgp.yljz.com", "http://127.0.0.1")
 
