@@ -287,6 +287,7 @@ def recommend(
     cluster: str | None = None,
     holdout: float | None = None,
     cross_fit: bool = True,
+    intervals: bool = True,
     seed: int | None = None,
 ) -> Recommendations:
     """Choose a threshold for each policy, or say what the data lack for it.
@@ -309,6 +310,7 @@ def recommend(
             (thresholds from the first, figures from the second).
         cross_fit: Whether, without such, thresholds are chosen on four fifths of the samples and measured on the
             last, five times (up to twenty where four fifths are too few for the goal), for the figures out of sample.
+        intervals: Whether to say how far each threshold moves from sample to sample, which takes most of the time.
         seed: Makes the draws repeatable; ``None`` is 0, so that the same table gives the same answer.
 
     Raises:
@@ -341,7 +343,7 @@ def recommend(
     def answers(own: NDArray[np.bool_], *, shared_by: int) -> tuple[Basis, tuple[Recommendation, ...]]:
         basis = Basis.of(
             samples.take(apart.chosen_on & own), confidence=confidence, current=current_threshold(scores),
-            seed=seed, shared_by=shared_by,
+            seed=seed, shared_by=shared_by, quickly=not intervals,
         )  # fmt: skip
         unseen = None
         if apart.measured_on is not None and (kept := apart.measured_on & own).any():

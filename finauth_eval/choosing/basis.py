@@ -150,6 +150,10 @@ class Basis:
                 return Group(items=items, draws=draws, cluster=self.samples.cluster, rng=rng)
         return Group(items=items, draws=None, cluster=None, rng=rng)
 
+    def interval(self, group: Group, rank: int) -> tuple[float, float]:
+        """Between which scores an order statistic of a group moves; ``nan`` where nobody wants to know."""
+        return (math.nan, math.nan) if self.quickly else group.interval(rank, confidence=self.confidence)
+
     def missing_class(self) -> Infeasible | None:
         """What a policy that weighs both classes lacks, if anything."""
         sizes = {"bona_fide": self.counts.n_bona_fide, "attack": self.counts.n_attack}
@@ -160,6 +164,14 @@ class Basis:
         return Infeasible(
             reason=f"needs scored samples of both classes; there is no {missing} one", needs=needs
         )
+
+    def settable_above(self, score: float) -> float:
+        """The lowest settable threshold that does not flag ``score``, but the next score seen; ``nan`` of ``nan``."""
+        return math.nan if math.isnan(score) else self.grid.above(score, self.neighbour_above(score))
+
+    def settable_at(self, score: float) -> float:
+        """The highest settable threshold that flags ``score``, but not the one seen before; ``nan`` of ``nan``."""
+        return math.nan if math.isnan(score) else self.grid.at_most(score, self.neighbour_below(score))
 
     def neighbour_above(self, score: float) -> float:
         """The next distinct score above, of either class; infinite above the last."""

@@ -28,7 +28,7 @@ def max_bpcer(policy: MaxBpcer, basis: Basis) -> Choice | Infeasible:
         return _too_few(policy, basis, {"bona_fide": group}, "bona fide samples")
     rank = group.n - m
     boundary = float(group.independent()[rank - 1])
-    threshold = basis.grid.above(boundary, basis.neighbour_above(boundary))
+    threshold = basis.settable_above(boundary)
     if basis.counts.in_unit_range and threshold > 1:
         at_top = basis.point(1.0, policy)
         return Infeasible(
@@ -37,13 +37,8 @@ def max_bpcer(policy: MaxBpcer, basis: Basis) -> Choice | Infeasible:
                 " blocked"
             )
         )
-    low, high = (
-        min(
-            basis.grid.above(end, basis.neighbour_above(end)),
-            1.0 if basis.counts.in_unit_range else math.inf,
-        )
-        for end in group.interval(rank, confidence=basis.confidence)
-    )
+    top = 1.0 if basis.counts.in_unit_range else math.inf
+    low, high = (min(basis.settable_above(end), top) for end in basis.interval(group, rank))
     return Choice(
         threshold=threshold,
         interval=(low, high),
@@ -57,7 +52,7 @@ def max_bpcer(policy: MaxBpcer, basis: Basis) -> Choice | Infeasible:
             *_step_note(
                 basis,
                 threshold,
-                basis.grid.at_most(boundary, basis.neighbour_below(boundary)),
+                basis.settable_at(boundary),
                 policy,
                 "be blocked",
             ),
@@ -79,7 +74,7 @@ def max_apcer(policy: MaxApcer, basis: Basis) -> Choice | Infeasible:
     ends = {
         name: (
             float(groups[name].independent()[m]),
-            groups[name].interval(m + 1, confidence=basis.confidence),
+            basis.interval(groups[name], m + 1),
         )
         for name, m in enough.items()
     }
@@ -87,7 +82,7 @@ def max_apcer(policy: MaxApcer, basis: Basis) -> Choice | Infeasible:
     lowest = ends[decisive][0]
     group = groups[decisive]
     threshold, low, high = (
-        basis.grid.at_most(end, basis.neighbour_below(end))
+        basis.settable_at(end)
         for end in (lowest, *(min(interval[i] for _, interval in ends.values()) for i in (0, 1)))
     )
     of_type = "" if [*groups] == ["attack"] else f" of type {decisive}"
@@ -106,9 +101,7 @@ def max_apcer(policy: MaxApcer, basis: Basis) -> Choice | Infeasible:
         notes=(
             *_untyped_note(policy, basis),
             *_draw_notes(basis, group, _naive_of_types(policy, basis, groups)),
-            *_step_note(
-                basis, threshold, basis.grid.above(lowest, basis.neighbour_above(lowest)), policy, "pass"
-            ),
+            *_step_note(basis, threshold, basis.settable_above(lowest), policy, "pass"),
             *(() if not lacking else (f"No promise is made for {', '.join(lacking)}: too few samples.",)),
         ),
     )
@@ -161,7 +154,7 @@ def _naive(policy: MaxBpcer, basis: Basis, group: Group) -> float:
     """The threshold as if every sample were independent."""
     m = allowed_errors(group.items.size, policy.target, confidence=basis.promised(policy)) or 0
     boundary = float(group.items[group.items.size - m - 1])
-    return basis.grid.above(boundary, basis.neighbour_above(boundary))
+    return basis.settable_above(boundary)
 
 
 def _naive_of_types(policy: MaxApcer, basis: Basis, groups: Mapping[str, Group]) -> float:
@@ -171,7 +164,7 @@ def _naive_of_types(policy: MaxApcer, basis: Basis, groups: Mapping[str, Group])
         m = allowed_errors(group.items.size, policy.target, confidence=basis.promised(policy))
         if m is not None:
             ends.append(float(group.items[m]))
-    return basis.grid.at_most(min(ends), basis.neighbour_below(min(ends)))
+    return basis.settable_at(min(ends))
 
 
 def _draw_notes(basis: Basis, group: Group, naive: float) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def test_max_bpcer_breaks_its_target_in_at_most_five_percent_of_draws(rounding, 
     broken = kept = 0
     for _ in range(DRAWS):
         table = with_scores(samples, rounding(rng.random(n)))
-        answer = recommend(table, [MaxBpcer(target)], cross_fit=False)["max_bpcer"]
+        answer = recommend(table, [MaxBpcer(target)], cross_fit=False, intervals=False)["max_bpcer"]
         if answer.feasible:
             kept += 1
             broken += tied_share_above(answer.threshold, rounding) > target + 1e-12
@@ -101,7 +101,7 @@ def test_max_apcer_over_four_unequal_types_keeps_its_confidence(rounding, worst,
     for _ in range(DRAWS):
         scores = rng.random(len(frame)) ** np.where(hardest, 1, 0.2)
         table = with_scores(samples, rounding(scores))
-        answer = recommend(table, [MaxApcer(0.05)], cross_fit=False)["max_apcer"]
+        answer = recommend(table, [MaxApcer(0.05)], cross_fit=False, intervals=False)["max_apcer"]
         broken += 1 - tied_share_above(answer.threshold, rounding) > 0.05 + 1e-12
     say(
         f"\nAPCER <= 5% over 4 types, the worst with {sizes[worst]}, {rounding.__name__}: broken {broken / DRAWS:.4f}"
@@ -128,7 +128,9 @@ def test_one_sample_a_subject_keeps_the_promise_that_all_samples_break(rounding,
         table = with_scores(samples, rounding(own + np.sqrt(0.1) * rng.normal(size=subjects * each)))
         for cluster, n in draws.items():
             if i < n:
-                found = recommend(table, [MaxBpcer(target)], cluster=cluster, cross_fit=False, seed=i)
+                found = recommend(
+                    table, [MaxBpcer(target)], cluster=cluster, cross_fit=False, intervals=False, seed=i
+                )
                 blocked = stats.norm.sf(found["max_bpcer"].threshold - half_a_tick)
                 broken[cluster] += blocked > target + 1e-12
     shares = {cluster: broken[cluster] / n for cluster, n in draws.items()}
@@ -149,7 +151,9 @@ def test_a_least_cost_among_promises_keeps_them():
     for _ in range(DRAWS):
         # attacks a little above: the least cost alone would block many more
         scores = np.concatenate([rng.random(n), rng.random(n) ** 0.7])
-        answer = recommend(with_scores(samples, scores), [policy], cross_fit=False)["min_cost"]
+        answer = recommend(with_scores(samples, scores), [policy], cross_fit=False, intervals=False)[
+            "min_cost"
+        ]
         broken += 1 - answer.threshold > target + 1e-12
     say(f"\nleast cost with BPCER <= {target}, n = {n}: broken {broken / DRAWS:.4f}")
     assert 0 < broken / DRAWS <= allowed(DRAWS)
