@@ -1,0 +1,226 @@
+"""Commands that make numbers of a score table: evaluate, recommend, plan, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from finauth_eval.cli.application import app
+from finauth_eval.cli.goals import for_orientation, goals_asked_for
+from finauth_eval.cli.options import (
+    AttackTypeColumn,
+    By,
+    Cluster,
+    Confidence,
+    Cost,
+    Holdout,
+    Json,
+    KeepPromises,
+    LabelColumn,
+    MaxApcerOption,
+    MaxBpcerOption,
+    MinCoverage,
+    PolicyFile,
+    Pooled,
+    Prior,
+    ReviewCapacity,
+    ReviewCost,
+    ScoreColumn,
+    ScoreRange,
+    Scores,
+    Seed,
+    Thresholds,
+    WithoutInsufficient,
+)
+from finauth_eval.cli.output import printable, read_table, require_coverage, say, write_json, write_text
+from finauth_eval.errors import InputError
+
+
+@app.command()
+def evaluate(
+    scores: Scores,
+    threshold: Thresholds = None,
+    by: By = None,
+    cluster: Cluster = None,
+    confidence: Confidence = 0.95,
+    bootstrap: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Bootstrap replicates; 0 for none.")
+    ] = None,
+    seed: Seed = 0,
+    label_column: LabelColumn = "label",
+    score_column: ScoreColumn = "score",
+    attack_type_column: AttackTypeColumn = "attack_type",
+    score_range: ScoreRange = "unit",
+    min_coverage: MinCoverage = 0.5,
+    json_file: Json = None,
+) -> None:
+    """Measure how well the scores tell attacks from genuine customers."""
+    from finauth_eval import evaluation
+
+    table = read_table(scores, label_column, score_column, attack_type_column, score_range)
+    result = evaluation.evaluate(
+        table,
+        thresholds=threshold or [],
+        by=by or [],
+        cluster=cluster,
+        confidence=confidence,
+        bootstrap=bootstrap,
+        seed=seed,
+    )
+    write_json(json_file, result.to_dict())
+    if json_file != "-":
+        from finauth_eval.terminal import evaluation_text
+
+        typer.echo(printable(evaluation_text(result)))
+    require_coverage(table, min_coverage)
+
+
+@app.command()
+def recommend(
+    scores: Scores,
+    max_bpcer: MaxBpcerOption = None,
+    max_apcer: MaxApcerOption = None,
+    pooled: Pooled = False,
+    without_insufficient: WithoutInsufficient = False,
+    cost: Cost = None,
+    prior: Prior = None,
+    review_capacity: ReviewCapacity = None,
+    review_cost: ReviewCost = None,
+    keep_promises: KeepPromises = False,
+    policy: PolicyFile = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="COLUMN", help="Thresholds for each value of a column too.")
+    ] = None,
+    joint: Annotated[
+        bool, typer.Option("--joint", help="With --by: the promises of all segments hold at once.")
+    ] = False,
+    confidence: Confidence = 0.95,
+    cluster: Cluster = None,
+    holdout: Holdout = None,
+    seed: Seed = 0,
+    label_column: LabelColumn = "label",
+    score_column: ScoreColumn = "score",
+    attack_type_column: AttackTypeColumn = "attack_type",
+    score_range: ScoreRange = "unit",
+    min_coverage: MinCoverage = 0.5,
+    json_file: Json = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="POLICY.json", help="Write the first goal's threshold for a service to decide by."
+        ),
+    ] = None,
+) -> None:
+    """Name thresholds and what each guarantees, or say what the data lack."""
+    from finauth_eval import recommendation
+
+    goals = goals_asked_for(
+        policy, max_bpcer, max_apcer, cost, prior, review_capacity, review_cost, pooled=pooled,
+        without_insufficient=without_insufficient, keep_promises=keep_promises,
+    )  # fmt: skip
+    if joint and by is None:
+        raise InputError("--joint needs --by: the column whose segments are promised together")
+    table = read_table(scores, label_column, score_column, attack_type_column, score_range)
+    result = recommendation.recommend(
+        table,
+        [*goals, *for_orientation(goals)],
+        by=by,
+        joint=joint,
+        confidence=confidence,
+        cluster=cluster,
+        holdout=holdout,
+        seed=seed,
+    )
+    write_json(json_file, result.to_dict())
+    if json_file != "-":
+        from finauth_eval.terminal import recommendations_text
+
+        typer.echo(printable(recommendations_text(result)))
+    if export is not None:
+        from finauth_eval.deployed import deploy
+
+        write_text(str(export), deploy(result).to_json())
+        say(f"policy: {export}")
+    require_coverage(table, min_coverage)
+
+
+@app.command()
+def plan(
+    max_bpcer: Annotated[
+        float | None, typer.Option("--max-bpcer", metavar="A", help="The target BPCER.")
+    ] = None,
+    max_apcer: Annotated[
+        float | None, typer.Option("--max-apcer", metavar="A", help="The target APCER.")
+    ] = None,
+    n: Annotated[
+        list[int] | None,
+        typer.Option("--n", metavar="N", help="Say what N samples allow; may be repeated."),
+    ] = None,
+    confidence: Confidence = 0.95,
+    json_file: Json = None,
+) -> None:
+    """Say how many samples a target needs, and what more of them buy."""
+    from finauth_eval.recommendation import MaxApcer, MaxBpcer, plan_sample_size
+
+    if (max_bpcer is None) == (max_apcer is None):
+        raise InputError("expected one of --max-bpcer and --max-apcer")
+    policy = MaxBpcer(max_bpcer) if max_bpcer is not None else MaxApcer(max_apcer or 0.0)
+    result = plan_sample_size(policy, confidence=confidence, sizes=n or ())
+    write_json(json_file, result.to_dict())
+    if json_file != "-":
+        from finauth_eval.terminal import plan_text
+
+        typer.echo(plan_text(result))
+
+
+@app.command()
+def report(
+    scores: Scores,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="The report to write.")],
+    by: By = None,
+    threshold: Thresholds = None,
+    max_bpcer: MaxBpcerOption = None,
+    max_apcer: MaxApcerOption = None,
+    pooled: Pooled = False,
+    without_insufficient: WithoutInsufficient = False,
+    cost: Cost = None,
+    prior: Prior = None,
+    review_capacity: ReviewCapacity = None,
+    review_cost: ReviewCost = None,
+    keep_promises: KeepPromises = False,
+    policy: PolicyFile = None,
+    cluster: Cluster = None,
+    confidence: Confidence = 0.95,
+    holdout: Holdout = None,
+    seed: Seed = 0,
+    label_column: LabelColumn = "label",
+    score_column: ScoreColumn = "score",
+    attack_type_column: AttackTypeColumn = "attack_type",
+    score_range: ScoreRange = "unit",
+    min_coverage: MinCoverage = 0.5,
+) -> None:
+    """Write a report: one HTML file that opens anywhere."""
+    from finauth_eval import evaluation, recommendation
+    from finauth_eval.report import write_report
+
+    asked = max_bpcer or max_apcer or cost or policy
+    goals = goals_asked_for(
+        policy, max_bpcer if asked else [0.01, 0.05], max_apcer, cost, prior, review_capacity, review_cost,
+        pooled=pooled, without_insufficient=without_insufficient, keep_promises=keep_promises,
+    )  # fmt: skip
+    table = read_table(scores, label_column, score_column, attack_type_column, score_range)
+    result = evaluation.evaluate(
+        table, thresholds=threshold or [], by=by or [], cluster=cluster, confidence=confidence, seed=seed
+    )
+    advice = recommendation.recommend(
+        table, [*goals, *for_orientation(goals)], confidence=confidence, cluster=cluster, holdout=holdout,
+        seed=seed,
+    )  # fmt: skip
+    try:
+        write_report(result, advice, path=output, scores=table)
+    except OSError as error:
+        raise InputError(f"{output}: the report can't be written ({error.strerror or error})") from error
+    typer.echo(f"report: {output}")
+    require_coverage(table, min_coverage)

@@ -1,0 +1,96 @@
+"""What every command does with its words, its files and its score table."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from finauth_eval.errors import FinauthEvalError, InputError, MissingExtra
+
+if TYPE_CHECKING:
+    from finauth_eval.scores import ScoreTable
+
+__all__ = ["extra", "printable", "read_table", "require_coverage", "say", "write_json", "write_text"]
+
+
+def say(text: str) -> None:
+    """A line for the person, on standard error."""
+    typer.echo(printable(text), err=True)
+
+
+def printable(text: str) -> str:
+    """Text without what could steer a terminal: control characters from file names and messages are shown."""
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+
+
+def read_table(
+    path: Path, label: str, score: str, attack_type: str, score_range: Literal["unit", "any"]
+) -> ScoreTable:
+    """The score table of a command's SCORES and reading options."""
+    from finauth_eval.scores import read_scores
+
+    return read_scores(
+        path,
+        label_column=label,
+        score_column=score,
+        attack_type_column=attack_type,
+        score_range=score_range,
+    )
+
+
+def require_coverage(table: ScoreTable, least: float) -> None:
+    """Exit 7, after everything was said, where a smaller share of the samples has a score."""
+    if not 0 <= least <= 1:
+        raise InputError(f"--min-coverage is {least}; expected a share in [0, 1]")
+    scored = int(table.scored.sum())
+    if scored < least * len(table):
+        say(
+            f"finauth-eval: coverage is {scored / len(table):.1%} ({scored} of {len(table)} samples have a score), below"
+            f" --min-coverage {least:g}; the numbers describe the rest only"
+        )
+        raise typer.Exit(7)
+
+
+def write_json(file: str | None, payload: Any) -> None:
+    """Write what ``--json`` asks for; ``-`` is standard output."""
+    if file is None:
+        return
+    text = json.dumps(payload, indent=1, allow_nan=False)
+    if file == "-":
+        typer.echo(text)
+    else:
+        write_text(file, text)
+
+
+def write_text(file: str, text: str) -> None:
+    """Write a file that appears whole or not at all."""
+    target = Path(file)
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(text + "\n", encoding="utf-8")
+        scratch.replace(target)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise InputError(f"{file}: can't be written ({error.strerror or error})") from error
+
+
+class extra:  # noqa: N801 - reads as the statement it is
+    """Says which extra to install when an optional package is missing."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if isinstance(error, ImportError) and not isinstance(error, FinauthEvalError):
+            raise MissingExtra(
+                f"{error.name or error} is not installed; this needs: pip install 'finauth-eval[{self._name}]'"
+            ) from error
+        if isinstance(error, OSError):  # the detector's weights are missing, or the port is taken
+            raise InputError(str(error.strerror or error)) from error
