@@ -129,8 +129,9 @@ class SliceColumn:
             )
         values = sorted({*texts})
         position = {text: i for i, text in enumerate(values)}
-        lookup = np.array([*(position[text] for text in texts), len(values)])  # the last one is for code -1
-        blank = [MISSING] if (codes < 0).any() else []
+        # the last one is for code -1; a value that is called like the blanks joins them
+        lookup = np.array([*(position[text] for text in texts), position.get(MISSING, len(values))])
+        blank = [MISSING] if (codes < 0).any() and MISSING not in position else []
         return cls(name=name, values=(*values, *blank), codes=lookup[codes])
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from finauth_eval import __version__
 from finauth_eval.errors import InputError
+from finauth_eval.wellformed import well_formed
 
 if TYPE_CHECKING:
     from finauth_eval.recommendation import Recommendation, Recommendations
@@ -67,6 +68,7 @@ class Data(_Part):
         endpoint: Address that answered.
         region: ``"sgp"``, ``"idn"`` or ``None``.
         campaign: The campaign of the answers.
+        segment: Column and value of the samples, where the thresholds are those of one segment alone.
         bona_fide: Scored bona fide samples that the thresholds were chosen on.
         attack: Scored attacks that they were chosen on.
     """
@@ -77,6 +79,7 @@ class Data(_Part):
     endpoint: str | None
     region: str | None
     campaign: str | None
+    segment: dict[str, str] | None = None
     bona_fide: int
     attack: int
 
@@ -120,6 +123,17 @@ class DeployedPolicy(_Part):
     validity: list[str]
     made_by: str
 
+    @model_validator(mode="after")
+    def _within_range(self) -> Self:
+        low, high = (-math.inf, math.inf) if self.score_range == [None, None] else _both(self.score_range)
+        for cut in (self.cut, *self.segments.values()):
+            for name, value in (("reject_from", cut.reject_from), ("review_from", cut.review_from)):
+                if value is not None and not low <= value <= high:
+                    raise ValueError(
+                        f"{name} is {value}; expected a threshold in score_range, [{low}, {high}]"
+                    )
+        return self
+
     def decide(self, score: SupportsFloat, *, segment: str | None = None) -> Verdict:
         """What to do with a score.
 
@@ -143,7 +157,10 @@ class DeployedPolicy(_Part):
         if isinstance(score, bool) or not isinstance(score, Real):
             raise ValueError(f"score is {score!r}; expected a number")  # noqa: TRY004 - one error for every refusal
         low, high = self.score_range
-        value = float(score)
+        try:
+            value = float(score)
+        except OverflowError:
+            value = math.inf
         if not (math.isfinite(value) and (low is None or value >= low) and (high is None or value <= high)):
             ends = "finite" if low is None or high is None else f"in [{low:g}, {high:g}]"
             raise ValueError(f"score is {score!r}; expected a number that is {ends}")
@@ -170,6 +187,13 @@ class DeployedPolicy(_Part):
         )
 
 
+def _both(ends: list[float | None]) -> tuple[float, float]:
+    low, high = ends
+    if low is None or high is None or low >= high:
+        raise ValueError(f"score_range is {ends}; expected [null, null] or two ascending numbers")
+    return low, high
+
+
 def deploy(recommendations: Recommendations, name: str | None = None) -> DeployedPolicy:
     """The policy that one recommendation comes to.
 
@@ -178,11 +202,15 @@ def deploy(recommendations: Recommendations, name: str | None = None) -> Deploye
         name: The policy's name; by default the first that was asked for and is not for orientation only.
 
     Raises:
-        InputError: The data do not suffice for it: there is nothing to decide by.
+        InputError: The data do not suffice for it, or nothing was asked for: there is nothing to decide by.
         KeyError: There is no recommendation of that name.
     """
-    asked = next((item for item in recommendations if not item.descriptive), recommendations.items[0])
-    item = asked if name is None else recommendations[name]
+    goals = [item for item in recommendations if not item.descriptive]
+    if name is None and not goals:
+        raise InputError(
+            "no goal was asked for but such as are for orientation; name one, such as --max-bpcer 0.01"
+        )
+    item = goals[0] if name is None else recommendations[name]
     if not item.feasible:
         raise InputError(f"{item.policy.name} has no threshold, so there is nothing to export: {item.reason}")
     position = recommendations.items.index(item)
@@ -192,7 +220,7 @@ def deploy(recommendations: Recommendations, name: str | None = None) -> Deploye
         rule=_RULE,
         cut=_cut(item),
         by=recommendations.by,
-        segments={value: _cut(own[position]) for value, own in recommendations.segments.items()},
+        segments={value: _cut(own.items[position]) for value, own in recommendations.segments.items()},
         score_range=[end if math.isfinite(end) else None for end in recommendations.score_range],
         score_decimals=recommendations.score_decimals,
         policy=item.policy.to_dict(),
@@ -204,11 +232,12 @@ def deploy(recommendations: Recommendations, name: str | None = None) -> Deploye
         },
         data=Data(
             digest=provenance.digest,
-            source=provenance.source,
+            source=well_formed(provenance.source),
             dataset={"name": provenance.dataset_name, "digest": provenance.dataset_digest},
             endpoint=provenance.endpoint,
             region=provenance.region,
             campaign=provenance.campaign,
+            segment=None if recommendations.within is None else dict([recommendations.within]),
             bona_fide=recommendations.sizes["bona_fide"],
             attack=recommendations.sizes["attack"],
         ),
@@ -268,6 +297,9 @@ def _validity(recommendations: Recommendations, item: Recommendation) -> list[st
     if item.guarantee is None:
         notes.append("Nothing is promised about error rates.")
     if recommendations.segments:
-        each = "all together" if recommendations.joint else "each by itself, not all together"
-        notes.append(f"The promises of the segments hold {each}.")
+        notes.append(
+            "Each promise holds in all segments at once with its confidence; several promises at once hold with less."
+            if recommendations.joint
+            else "Each promise holds in each segment by itself with its confidence; in all of them at once with less."
+        )
     return [*notes, *item.notes]

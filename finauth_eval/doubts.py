@@ -108,13 +108,19 @@ def about_answers(audit: DecisionAudit) -> Iterator[str]:
         )
 
 
-def about_clusters(clustered: ClusteredScores | None, column: str | None) -> Iterator[str]:
+def about_clusters(clustered: ClusteredScores | None, column: str | None, *, blank: int = 0) -> Iterator[str]:
     """Samples that belong together, and what the intervals make of that.
 
     Args:
         clustered: The samples with their clusters; ``None`` where they are independent.
         column: The column that says which samples belong together, or ``None``.
+        blank: Scored samples without a subject where others have one, so that subjects are not taken as clusters.
     """
+    if blank and column is None:
+        yield (
+            f"{blank} scored samples have no subject while others have one, so samples are taken as independent; fill"
+            " the column, for several samples of one person are not."
+        )
     if clustered is None or column is None:
         return
     groups, words = clustered.n_clusters, clusters_in_words(column)

@@ -29,6 +29,7 @@ from finauth_eval.metrics.missing import NoResponseBounds, RatesWithMissing, no_
 from finauth_eval.samples import (
     ClassCounts,
     SampleArrays,
+    blank_subjects,
     cluster_codes,
     cluster_column,
     count_scores,
@@ -257,7 +258,7 @@ def evaluate(
             *doubts.about_samples(sizes, rows, {name: own.n for name, own in types.items()}),
             *doubts.about_scores(counts, auc, points[0]),
             *doubts.about_answers(audit),
-            *doubts.about_clusters(clustered, together),
+            *doubts.about_clusters(clustered, together, blank=0 if cluster else blank_subjects(scores)),
             *doubts.about_bootstrap(clustered, replicates, bootstrap, auc),
         ),
         provenance=scores.provenance,

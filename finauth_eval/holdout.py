@@ -55,7 +55,8 @@ def hold_out(
         groups, kinds = _groups(samples)
         held = np.zeros(int(groups.max()) + 1, dtype=bool)
         for own in kinds:
-            held[rng.permutation(own)[: round(share * own.size)]] = True
+            # of each kind one at least is left to choose on
+            held[rng.permutation(own)[: min(round(share * own.size), max(0, own.size - 1))]] = True
         unseen = held[groups]
         return Apart(chosen_on=~unseen, measured_on=unseen if unseen.any() else None, by="holdout")
     if {"calibration", "test"} <= {*scores.frame["split"].cat.categories}:

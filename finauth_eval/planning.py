@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from scipy.special import bdtr
+from scipy.special import betaincc
 
 from finauth_eval.metrics.intervals import clopper_pearson_limits
-from finauth_eval.metrics.order_statistics import allowed_errors, minimum_n
+from finauth_eval.metrics.order_statistics import allowed_errors, binomial_cdf, minimum_n
 from finauth_eval.policies import MaxApcer, MaxBpcer
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PlanRow", "SamplePlan", "expected_width", "plan_sample_size"]
 
 SCHEMA: Final = "finauth-eval/plan/1"
+_MOST_SAMPLES: Final = 10**15
 _PLANNED_ERRORS: Final = (0, 1, 2, 3, 5, 10, 20)
 
 
@@ -92,10 +93,10 @@ def plan_sample_size(
     wanted = sizes or [minimum_n(policy.target, confidence=confidence, errors=m) for m in _PLANNED_ERRORS]
     rows = []
     for n in wanted:
-        if n < 1:
-            raise ValueError(f"a size is {n}; expected at least 1 sample")
+        if not 1 <= n <= _MOST_SAMPLES:
+            raise ValueError(f"a size is {n}; expected at least 1 sample and at most {_MOST_SAMPLES}")
         m = allowed_errors(n, policy.target, confidence=confidence)
-        power = 0.0 if m is None else float(bdtr(m, n, policy.target / 2))
+        power = 0.0 if m is None else binomial_cdf(m, n, policy.target / 2)
         width = expected_width(n, policy.target / 2, confidence=confidence)
         rows.append(PlanRow(n=n, m=m, power=power, interval_width=width))
     minimum = minimum_n(policy.target, confidence=confidence)
@@ -117,4 +118,7 @@ def expected_width(n: int, rate: float, *, confidence: float = 0.95) -> float:
     spread = 12 * math.sqrt(n * rate * (1 - rate)) + 30
     events = np.arange(min(n, math.ceil(n * rate + spread)) + 1)  # what lies beyond has no weight
     low, high = clopper_pearson_limits(events, n, confidence=confidence)
-    return float(np.dot(np.diff(bdtr(events, n, rate), prepend=0), high - low))
+    weights = np.diff(
+        np.where(events < n, betaincc(events + 1.0, np.maximum(n - events, 1), rate), 1), prepend=0
+    )
+    return float(np.dot(weights, high - low))

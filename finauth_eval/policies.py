@@ -19,6 +19,7 @@ __all__ = [
     "Policy",
     "Promise",
     "Youden",
+    "confidence_percent",
     "percent",
     "valid_share",
 ]
@@ -245,8 +246,8 @@ class BestFBeta(Policy):
     descriptive: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if not 0 < self.beta < math.inf:
-            raise ValueError(f"beta is {self.beta!r}; expected a number above 0, such as 1")
+        if not 0.001 <= self.beta <= 1000:
+            raise ValueError(f"beta is {self.beta!r}; expected a number from 0.001 to 1000, such as 1")
         if self.prior is not None:
             valid_share("prior", self.prior)
 
@@ -281,6 +282,19 @@ def percent(share: float) -> str:
         ('5%', '33.33%')
     """
     return f"{100 * share:.4g}%"
+
+
+def confidence_percent(confidence: float) -> str:
+    """A confidence in per cent, with as many digits as tell it from 100%.
+
+    Example:
+        >>> confidence_percent(0.95), confidence_percent(0.9999999)
+        ('95%', '99.99999%')
+    """
+    digits = 4
+    while float(shown := f"{100 * confidence:.{digits}g}") >= 100 and digits < 17:
+        digits += 1
+    return f"{shown}%"
 
 
 def _check_costs(**costs: float) -> None:

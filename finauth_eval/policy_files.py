@@ -42,7 +42,7 @@ def read_policies(path: Path | str) -> tuple[Policy, ...]:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path}: can't be read ({error.strerror or error})") from error
-    except ValueError as error:  # no TOML, or no UTF-8
+    except (ValueError, RecursionError) as error:  # no TOML, or no UTF-8
         raise InputError(f"{path}: not readable as TOML ({error})") from error
     if content.get("schema") != SCHEMA:
         raise InputError(f"{path}: schema is {content.get('schema')!r}; expected {SCHEMA!r}")
@@ -94,4 +94,9 @@ def _value(key: str, value: Any) -> Any:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"{key} is {value!r}; expected a number")  # noqa: TRY004 - see above
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError(
+            f"{key} is a number of {len(str(value))} digits; expected one that can be meant"
+        ) from error

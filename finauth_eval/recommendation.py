@@ -13,7 +13,7 @@ from finauth_eval.breakdown import SliceColumn
 from finauth_eval.choosing.basis import Basis
 from finauth_eval.choosing.choice import ExpectedCost, Guarantee, Infeasible, Kept, Need
 from finauth_eval.choosing.choose import choose
-from finauth_eval.choosing.unseen import OutOfFold, deployed_cost
+from finauth_eval.choosing.unseen import OutOfFold, deployed
 from finauth_eval.decisions import current_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.holdout import hold_out
@@ -30,7 +30,7 @@ from finauth_eval.policies import (
     Policy,
     Youden,
 )
-from finauth_eval.samples import ClusteredSamples
+from finauth_eval.samples import ClusteredSamples, clusters_in_words
 from finauth_eval.shown import notebook
 from finauth_eval.shown.numbers import confidence_words, rate, threshold
 
@@ -66,6 +66,9 @@ __all__ = [
 
 SCHEMA: Final = "finauth-eval/recommendation/1"
 Unseen = Literal["split", "holdout", "cross-fit"]
+_NOTHING_UNSEEN: Final = (
+    "Nothing is out of sample: with some samples left out there is not always a threshold for this goal."
+)
 _FOLDS_STREAM: Final = 11
 _HOLDOUT_STREAM: Final = 12
 
@@ -92,7 +95,8 @@ class Recommendation:
         kept: Promises of the policy's constraints.
         cost: The expected cost, for policies that have one.
         review_from: Review from this score on, below ``threshold``; ``None`` where nobody reviews.
-        review_share: Share of the deployment's traffic that is reviewed.
+        review_share: Share of the deployment's traffic that is reviewed, on the samples that were chosen on.
+        review_share_unseen: The same on samples that were not; ``nan`` without such.
     """
 
     policy: Policy
@@ -111,6 +115,7 @@ class Recommendation:
     cost: ExpectedCost | None = None
     review_from: float | None = None
     review_share: float = 0.0
+    review_share_unseen: float = math.nan
 
     @property
     def optimism(self) -> dict[str, float]:
@@ -146,7 +151,11 @@ class Recommendation:
             plain["cost"] = self.cost.to_dict()
         if isinstance(self.policy, AcceptReviewReject):
             band = None if self.review_from is None else [self.review_from, self.threshold]
-            plain |= {"review_band": band, "review_share": self.review_share if self.feasible else None}
+            plain |= {
+                "review_band": band,
+                "review_share": self.review_share if self.feasible else None,
+                "review_share_out_of_sample": finite_or_none(self.review_share_unseen),
+            }
         return plain
 
 
@@ -161,7 +170,9 @@ class Recommendations:
         score_range: Least and greatest score that a decision is made for: 0 and 1, or infinite ends.
         by: The column of the segments; ``None`` without.
         segments: For each value of the column the answers on its samples alone.
-        joint: Whether the promises of all segments hold at once with their confidence, instead of each by itself.
+        joint: Whether each goal's promise holds in all segments at once with its confidence, instead of in each by
+            itself.
+        within: Column and value of the segment that these answers are for; ``None`` for all samples.
         sizes: Scored bona fide samples and attacks behind ``items``.
         provenance: Where the scores come from.
     """
@@ -172,8 +183,9 @@ class Recommendations:
     provenance: Provenance
     score_range: tuple[float, float] = (0.0, 1.0)
     by: str | None = None
-    segments: Mapping[str, tuple[Recommendation, ...]] = field(default_factory=dict)
+    segments: Mapping[str, Recommendations] = field(default_factory=dict)
     joint: bool = False
+    within: tuple[str, str] | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Recommendation]:
@@ -198,21 +210,19 @@ class Recommendations:
         if value not in self.segments:
             known = ", ".join(self.segments) or "none"
             raise KeyError(f"no segment {value!r}; the segments are: {known}")
-        return replace(self, items=self.segments[value], by=None, segments={})
+        return self.segments[value]
 
     def frame(self) -> pd.DataFrame:
         """One row a policy, in order: goal, threshold, rates where they were measured, guarantee, reason.
 
-        With segments there is a first column of the segment's name, and the rows of each follow those of all samples,
-        whose segment is blank.
+        With segments there is a first column ``segment``, and the rows of each follow those of all samples, whose
+        segment is blank.
         """
         rows = [_as_row(item) for item in self.items]
         if self.by is None:
             return pd.DataFrame(rows)
-        parted = [
-            {self.by: value, **_as_row(item)} for value, items in self.segments.items() for item in items
-        ]
-        return pd.DataFrame([*({self.by: None, **row} for row in rows), *parted])
+        parted = [{"segment": value, **_as_row(item)} for value, own in self.segments.items() for item in own]
+        return pd.DataFrame([*({"segment": None, **row} for row in rows), *parted])
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``finauth-eval recommend --json``: plain values, no NaN, no infinity."""
@@ -228,7 +238,7 @@ class Recommendations:
                 "joint": self.joint,
                 "pooled": plain["recommendations"],
                 "recommendations": {
-                    value: [item.to_dict() for item in items] for value, items in self.segments.items()
+                    value: [item.to_dict() for item in own] for value, own in self.segments.items()
                 },
             }
         return plain
@@ -236,7 +246,7 @@ class Recommendations:
     def _repr_html_(self) -> str:
         """Tables and folded reasons for a notebook, at most 60 kB."""
         parts = [_table("Recommended thresholds", self.items)]
-        parts += [_table(f"{self.by}: {value}", items) for value, items in self.segments.items()]
+        parts += [_table(f"{self.by}: {value}", own.items) for value, own in self.segments.items()]
         words = [
             notebook.paragraph(f"{item.policy.name}: {text}")
             for item in self.items
@@ -300,8 +310,9 @@ def recommend(
         scores: The table; only rows with a score are used.
         policies: The goals; answers come in their order.
         by: A column whose values get thresholds of their own, beside those of all samples.
-        joint: Whether promises of all segments are to hold at once with their confidence (each then gets
-            1 - (1 - confidence) / segments); otherwise each holds with it by itself.
+        joint: Whether each goal's promise is to hold in all segments at once with its confidence (each segment then
+            gets 1 - (1 - confidence) / segments); otherwise it holds with it in each segment by itself. Promises of
+            several goals, or of a goal and its constraints, hold each by itself in either case.
         confidence: Confidence of guarantees and coverage of intervals, in (0, 1).
         cluster: Column that says which samples belong together; ``None`` is ``subject`` where every scored sample
             has one, ``"none"`` takes samples as independent.
@@ -338,35 +349,63 @@ def recommend(
         )
     apart = hold_out(scores, samples, holdout, rng=np.random.default_rng([seed, _HOLDOUT_STREAM]))
     column = None if by is None else SliceColumn.of(scores, by)
-    values = () if column is None else column.values
+    codes = None if column is None else column.codes[scores.scored]
+    every = samples.arrays.scores
+    unit = bool(every.min() >= 0 and every.max() <= 1)  # of the table; a part of it may only look so
 
-    def answers(own: NDArray[np.bool_], *, shared_by: int) -> tuple[Basis, tuple[Recommendation, ...]]:
+    def answers(
+        own: NDArray[np.bool_], *, shared_by: int = 1, within: tuple[str, str] | None = None
+    ) -> Recommendations:
         basis = Basis.of(
             samples.take(apart.chosen_on & own), confidence=confidence, current=current_threshold(scores),
-            seed=seed, shared_by=shared_by, quickly=not intervals,
+            seed=seed, unit=unit, types=samples.arrays.take(own).scored_types(), shared_by=shared_by,
+            quickly=not intervals,
         )  # fmt: skip
         unseen = None
         if apart.measured_on is not None and (kept := apart.measured_on & own).any():
             unseen = basis.on(samples.take(kept))
         folds = OutOfFold(basis, stream=_FOLDS_STREAM) if cross_fit and apart.by is None else None
-        return basis, tuple(_recommendation(policy, basis, unseen, apart.by, folds) for policy in policies)
+        shared = () if apart.by != "split" or unseen is None else _shared_note(basis, unseen)
+        return Recommendations(
+            items=tuple(
+                _recommendation(policy, basis, unseen, apart.by, folds, shared) for policy in policies
+            ),
+            score_decimals=basis.grid.decimals,
+            confidence=confidence,
+            score_range=(0.0, 1.0) if unit else (-math.inf, math.inf),
+            within=within,
+            sizes={"bona_fide": basis.counts.n_bona_fide, "attack": basis.counts.n_attack},
+            provenance=scores.provenance,
+        )
 
-    basis, items = answers(np.ones_like(apart.chosen_on), shared_by=1)
-    codes = None if column is None else column.codes[scores.scored]
-    return Recommendations(
-        items=items,
-        score_decimals=basis.grid.decimals,
-        confidence=confidence,
-        score_range=(0.0, 1.0) if basis.counts.in_unit_range else (-math.inf, math.inf),
+    pooled = answers(np.ones_like(apart.chosen_on))
+    if column is None or codes is None:
+        return pooled
+    return replace(
+        pooled,
         by=by,
-        segments={
-            value: answers(codes == i, shared_by=len(values) if joint else 1)[1]
-            for i, value in enumerate(values)
-            if codes is not None and (codes == i).any()
-        },
         joint=joint,
-        sizes={"bona_fide": basis.counts.n_bona_fide, "attack": basis.counts.n_attack},
-        provenance=scores.provenance,
+        segments={
+            value: answers(
+                codes == i, shared_by=len(column.values) if joint else 1, within=(column.name, value)
+            )
+            for i, value in enumerate(column.values)
+            if (codes == i).any()
+        },
+    )
+
+
+def _shared_note(basis: Basis, unseen: Basis) -> tuple[str, ...]:
+    """Clusters of which some samples were chosen on and others are measured on."""
+    mine, theirs = basis.samples.clusters, unseen.samples.clusters
+    if mine is None or theirs is None:
+        return ()
+    both = np.intersect1d(mine, theirs).size
+    if not both:
+        return ()
+    words = clusters_in_words(basis.samples.cluster or "subject")
+    return (
+        f"{both} {words} are in both calibration and test: what was measured on test is not as on {words} never seen.",
     )
 
 
@@ -376,6 +415,7 @@ def _recommendation(
     unseen: Basis | None,
     unseen_by: Unseen | None,
     folds: OutOfFold | None,
+    shared: tuple[str, ...],
 ) -> Recommendation:
     found = choose(policy, basis)
     if isinstance(found, Infeasible):
@@ -391,16 +431,18 @@ def _recommendation(
             needs=found.needs,
             descriptive=policy.descriptive,
         )
-    measured, deployed, cost, notes = None, math.nan, found.cost, found.notes
+    measured, unseen_cost, unseen_share = None, math.nan, math.nan
+    cost, notes = found.cost, (*found.notes, *shared)
     if unseen is not None:
         measured = unseen.measured(found, policy)
-        deployed = deployed_cost(policy, unseen.samples, *found.decide(unseen.samples.arrays))
+        decisions = found.decide(unseen.samples.arrays)
+        unseen_cost, unseen_share = deployed(policy, unseen.samples, *decisions)
     elif folds is not None:
         unseen_by = "cross-fit"
         decided = folds.decide(policy)
         if decided is not None:
             measured = basis.decided(decided.blocked, found.threshold, f"{policy.name}, cross-fitted")
-            deployed = deployed_cost(policy, basis.samples, decided.blocked, decided.reviewed)
+            unseen_cost, unseen_share = deployed(policy, basis.samples, decided.blocked, decided.reviewed)
             notes = (*notes, decided.words)
         else:
             notes = (
@@ -408,7 +450,7 @@ def _recommendation(
                 "Too few samples to choose on some and measure on others: nothing is out of sample.",
             )
     if cost is not None and measured is not None:
-        cost = replace(cost, out_of_sample_per_decision=deployed)
+        cost = replace(cost, out_of_sample_per_decision=unseen_cost)
     return Recommendation(
         policy=policy,
         feasible=True,
@@ -426,6 +468,7 @@ def _recommendation(
         cost=cost,
         review_from=found.review_from,
         review_share=found.review_share,
+        review_share_unseen=math.nan if found.review_from is None else unseen_share,
     )
 
 

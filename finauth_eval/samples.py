@@ -23,6 +23,7 @@ __all__ = [
     "SampleArrays",
     "cluster_codes",
     "cluster_column",
+    "blank_subjects",
     "clusters_in_words",
     "count_scores",
     "require_column",
@@ -112,6 +113,10 @@ class SampleArrays:
         """The types that some attack has, scored or not."""
         return {self.types[code] for code in np.unique(self.type_codes[self.is_attack]) if code >= 0}
 
+    def scored_types(self) -> tuple[str, ...]:
+        """The types that some attack with a score has, ascending."""
+        return tuple(sorted(self.take(~np.isnan(self.scores)).attack_types_seen()))
+
     def counts(self) -> ScoreCounts:
         """The counts of every row with a score."""
         scored = ~np.isnan(self.scores)
@@ -163,11 +168,13 @@ class ClusteredSamples:
         arrays: The samples, every one with a score.
         clusters: Each sample's cluster, shape (n,); ``None`` where samples are taken as independent.
         cluster: The column that the clusters are from, or ``None``.
+        blank: Scored samples without a subject, where that keeps the others' subjects from being taken as clusters.
     """
 
     arrays: SampleArrays
     clusters: NDArray[np.integer[Any]] | None
     cluster: str | None
+    blank: int = 0
 
     @classmethod
     def of(cls, scores: ScoreTable, cluster: str | None = None) -> ClusteredSamples:
@@ -175,7 +182,8 @@ class ClusteredSamples:
         name = cluster_column(scores, cluster)
         scored = scores.scored
         clusters = None if name is None else pd.factorize(scores.frame[name][scored])[0]
-        return cls(arrays=SampleArrays.of(scores).take(scored), clusters=clusters, cluster=name)
+        blank = blank_subjects(scores) if cluster is None else 0
+        return cls(arrays=SampleArrays.of(scores).take(scored), clusters=clusters, cluster=name, blank=blank)
 
     def with_scores(self, scores: NDArray[np.float64]) -> ClusteredSamples:
         """The same samples with other scores, shape (n,)."""
@@ -227,6 +235,13 @@ def cluster_column(scores: ScoreTable, cluster: str | None = None) -> str | None
         f"column {name!r} is blank for {blank} scored samples, so it cannot say which samples belong together;"
         " fill it, or use cluster='none'"
     )
+
+
+def blank_subjects(scores: ScoreTable) -> int:
+    """Scored samples without a subject, where other scored samples have one; else 0."""
+    subjects = scores.frame["subject"].isna().to_numpy()[scores.scored]
+    blank = int(subjects.sum())
+    return blank if blank < subjects.size else 0
 
 
 def cluster_codes(scores: ScoreTable, column: str | None) -> NDArray[np.intp] | None:

@@ -276,8 +276,10 @@ def test_each_segment_has_its_own_threshold_beside_that_of_all():
     assert [*plain["recommendations"]] == ["idn", "sgp"]
     assert plain["pooled"] == pooled.to_dict()["recommendations"]
     frame = found.frame()
-    assert frame["region"].isna().sum() == 2
-    assert frame["region"].dropna().tolist() == ["idn", "idn", "sgp", "sgp"]
+    assert frame["segment"].isna().sum() == 2
+    assert frame["segment"].dropna().tolist() == ["idn", "idn", "sgp", "sgp"]
+    assert found.segment("sgp").within == ("region", "sgp")
+    assert found.segment("sgp").sizes["bona_fide"] == found.segment("sgp")["max_bpcer"].guarantee.n
     with pytest.raises(KeyError, match="no segment 'usa'; the segments are: idn, sgp"):
         found.segment("usa")
 
@@ -359,3 +361,119 @@ def test_a_notebook_shows_thresholds_promises_and_reasons():
     ):
         assert words in page
     assert "<b>" not in page
+
+
+# --- what a review of this found
+
+
+def test_a_type_that_is_only_measured_is_not_promised_for():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({
+        "label": ["real"] * 300 + ["fake"] * 303,
+        "score": np.r_[rng.random(300) * 0.5, rng.random(300) * 0.5 + 0.5, [0.01, 0.02, 0.03]].round(3),
+        "attack_type": [None] * 300 + ["swap"] * 300 + ["mask"] * 3,
+        "split": ["calibration"] * 150 + ["test"] * 150 + ["calibration"] * 200 + ["test"] * 103,
+    })  # fmt: skip
+    answer = recommend(ScoreTable.from_frame(frame), [MaxApcer(0.2)])["max_apcer"]
+    assert answer.reason == "needs 14 attacks of type mask, has 0"
+    asked = recommend(ScoreTable.from_frame(frame), [MaxApcer(0.2, without_insufficient=True)])["max_apcer"]
+    assert "No promise is made for mask" in " ".join(asked.notes)
+    assert "of the types swap pass" in asked.guarantee.statement
+    # a hold-out leaves at least one of each kind to choose on
+    held = recommend(ScoreTable.from_frame(frame.drop(columns="split")), [MaxApcer(0.2)], holdout=0.9)[
+        "max_apcer"
+    ]
+    assert held.needs["mask"].has == 1
+
+
+def test_a_blank_subject_among_filled_ones_is_said_with_the_promise():
+    subject = [f"s{i // 10}" for i in range(799)] + [None]
+    answer = recommend(drawn(subject=subject), [MaxBpcer(0.2)])["max_bpcer"]
+    assert any("1 scored samples have no subject while others have one" in note for note in answer.notes)
+    told = recommend(drawn(subject=subject), [MaxBpcer(0.2)], cluster="none")["max_bpcer"]
+    assert not any("no subject" in note for note in told.notes)
+
+
+def test_subjects_in_both_splits_are_said():
+    subject = [f"s{i % 100}" for i in range(800)]
+    split = ["calibration"] * 400 + ["test"] * 400
+    answer = recommend(drawn(subject=subject, split=split), [MaxBpcer(0.3)])["max_bpcer"]
+    assert any("100 subjects are in both calibration and test" in note for note in answer.notes)
+    apart = [f"s{i // 8}" for i in range(800)]
+    answer = recommend(drawn(subject=apart, split=split), [MaxBpcer(0.3)])["max_bpcer"]
+    assert not any("in both" in note for note in answer.notes)
+
+
+def test_the_range_is_the_tables_and_not_that_of_a_part():
+    # the scores of a lie in [0, 1] by chance, some at 1; b's show that thresholds may be higher
+    frame = pd.DataFrame({
+        "label": ["real"] * 200,
+        "score": [0.5] * 86 + [1.0] * 14 + list(np.linspace(-10, 10, 100).round(1)),
+        "region": ["a"] * 100 + ["b"] * 100,
+    })  # fmt: skip
+    found = recommend(ScoreTable.from_frame(frame, score_range="any"), [MaxBpcer(0.05)], by="region")
+    assert found.segment("a")["max_bpcer"].threshold > 1
+    assert found.score_range == (-math.inf, math.inf)
+
+
+def test_the_reviewed_share_is_shown_on_unseen_samples_and_not_promised():
+    answer = recommend(drawn(), [AcceptReviewReject(**LEAST, capacity=0.05)])["accept_review_reject"]
+    assert 0 < answer.review_share_unseen < 0.2
+    assert answer.to_dict()["review_share_out_of_sample"] == answer.review_share_unseen
+    assert any("The capacity is met on these samples" in note for note in answer.notes)
+
+
+def test_a_constraint_that_decides_brings_its_own_reason_and_interval():
+    table = drawn()
+    alone = recommend(table, [MaxBpcer(0.05)])["max_bpcer"]
+    moved = recommend(table, [MaxBpcer(0.4, subject_to=(MaxBpcer(0.05),))])["max_bpcer"]
+    assert (moved.threshold, moved.threshold_interval, moved.reason) == (
+        alone.threshold, alone.threshold_interval, alone.reason,
+    )  # fmt: skip
+    assert "at most 40%" in moved.guarantee.statement
+    assert "A constraint decides the threshold." in moved.notes
+
+
+def test_an_intervals_ends_decide_as_thresholds_of_replicates_do():
+    rng = np.random.default_rng(0)
+    scores = np.r_[rng.integers(1, 10, 200), rng.integers(5, 11, 200)] / 10
+    frame = pd.DataFrame({"label": ["real"] * 200 + ["fake"] * 200, "score": scores})
+    frame.loc[0, "score"] = 0.9
+    for item in recommend(ScoreTable.from_frame(frame), [MinCost(miss=1, alarm=50, prior=0.5), Youden()]):
+        low, high = item.threshold_interval
+        assert low <= item.threshold <= high
+    tiny = frame.assign(score=frame["score"] * 1e-7)
+    item = recommend(ScoreTable.from_frame(tiny), [Youden()])["youden"]
+    assert 0 < item.threshold_interval[0] <= item.threshold_interval[1] < 1e-6
+
+
+@pytest.mark.parametrize(
+    "policy", [MaxBpcer(0.05), MaxApcer(0.05), MinCost(**LEAST), BestFBeta(prior=5e-324)]
+)
+def test_scores_and_numbers_at_the_ends_of_floats_are_answered(policy):
+    frame = pd.DataFrame({
+        "label": ["real"] * 70 + ["fake"] * 70,
+        "score": np.r_[np.random.default_rng(0).random(139), [-1.7e308]],
+    })  # fmt: skip
+    answer = recommend(ScoreTable.from_frame(frame, score_range="any"), [policy]).items[0]
+    json.dumps(answer.to_dict(), allow_nan=False)
+
+
+def test_small_targets_are_planned_for_and_absurd_sizes_refused():
+    assert minimum_n(1e-9) == math.ceil(math.log(0.05) / math.log1p(-1e-9))
+    assert minimum_n(1e-10) == pytest.approx(-math.log(0.05) * 1e10, rel=1e-9)
+    json.dumps(plan_sample_size(MaxBpcer(1e-10)).to_dict(), allow_nan=False)
+    with pytest.raises(ValueError, match="at most"):
+        plan_sample_size(MaxBpcer(0.01), sizes=[10**20])
+
+
+def test_a_confidence_that_is_not_certain_is_not_called_so():
+    answer = recommend(drawn(4_000), [MaxBpcer(0.2, confidence=0.9999999)], cross_fit=False)["max_bpcer"]
+    assert answer.guarantee.statement.startswith("With 99.99999% confidence")
+
+
+def test_a_segment_called_missing_and_blank_ones_are_one():
+    region = ["(missing)"] * 200 + [None] * 200 + ["sgp"] * 400
+    found = recommend(drawn(region=region), [MaxBpcer(0.2)], by="region", cross_fit=False)
+    assert [*found.segments] == ["(missing)", "sgp"]
+    assert sum(sum(own.sizes.values()) for own in found.segments.values()) == 800

@@ -99,6 +99,9 @@ def test_goals_are_read_in_their_order(tmp_path):
         (HEAD + '[[policy]]\nname = "max_bpcer"\ntargt = 0.1\n', "max_bpcer has no 'targt'; it has target"),
         (HEAD + '[[policy]]\nname = "max_bpcer"\n', "max_bpcer lacks 'target'"),
         (HEAD + '[[policy]]\nname = "max_bpcer"\ntarget = "0.1"\n', "target is '0.1'; expected a number"),
+        (HEAD + '[[policy]]\nname = "max_bpcer"\ntarget = 1' + "0" * 400 + "\n", "a number of 401 digits"),
+        ("x = " + "[" * 5_000, "not readable as TOML"),
+        (HEAD + '[[policy]]\nname = "best_f_beta"\nbeta = 1e200\n', "beta is 1e"),
         (HEAD + '[[policy]]\nname = "max_bpcer"\ntarget = true\n', "target is True; expected a number"),
         (HEAD + '[[policy]]\nname = "max_bpcer"\ntarget = nan\n', "target is nan; expected a share"),
         (HEAD + '[[policy]]\nname = "max_bpcer"\ntarget = 1.5\n', "target is 1.5; expected a share"),
@@ -163,7 +166,8 @@ def read_descriptive():
 
 
 @pytest.mark.parametrize(
-    "score", [math.nan, math.inf, -math.inf, -0.01, 1.01, "0.5", None, True, b"1", [0.5], complex(0.5, 0)]
+    "score",
+    [10**400, math.nan, math.inf, -math.inf, -0.01, 1.01, "0.5", None, True, b"1", [0.5], complex(0.5, 0)],
 )
 def test_what_is_no_score_is_not_decided(table, score):
     policy = deploy(recommend(table, [MaxBpcer(0.05)]))
@@ -186,6 +190,9 @@ def test_segments_decide_by_their_own_thresholds(table, tmp_path):
     path = tmp_path / "policy.json"
     path.write_text(deploy(found).to_json(), encoding="utf-8")
     policy = load_policy(path)
+    alone = deploy(found.segment("idn"))
+    assert alone.data.segment == {"region": "idn"}
+    assert alone.data.bona_fide == found.segment("idn")["max_bpcer"].guarantee.n
     own = found.segment("idn")["max_bpcer"].threshold
     assert policy.decide(own, segment="idn") == "reject"
     assert policy.decide(math.nextafter(own, 0), segment="idn") == "accept"
@@ -197,6 +204,8 @@ def test_segments_decide_by_their_own_thresholds(table, tmp_path):
 
 
 def test_a_goal_without_a_threshold_is_not_exported(table):
+    with pytest.raises(InputError, match="no goal was asked for"):
+        deploy(recommend(table, read_descriptive()))
     with pytest.raises(InputError, match=r"max_bpcer has no threshold, .* needs 2995 bona fide samples"):
         deploy(recommend(table, [MaxBpcer(0.001)]))
 
@@ -233,6 +242,8 @@ def test_the_export_follows_the_schema_that_ships_and_the_schema_is_the_codes(ta
         (lambda plain: plain["cut"].update(review_from=0.99), "expected review_from <= reject_from"),
         (lambda plain: plain.update(schema="finauth-eval/policy/9"), "schema: Input should be"),
         (lambda plain: plain.update(score_range=[0]), "score_range"),
+        (lambda plain: plain.update(score_range=[1, 0]), "expected .null, null. or two ascending numbers"),
+        (lambda plain: plain["cut"].update(reject_from=5.0), "expected a threshold in score_range"),
         (lambda plain: plain.update(score_range=[0, math.nan]), "NaN is no JSON"),
         (lambda plain: plain["data"].pop("digest"), "data.digest: Field required"),
     ],

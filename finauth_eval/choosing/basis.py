@@ -78,6 +78,8 @@ class Basis:
         confidence: Confidence of guarantees and coverage of intervals, in (0, 1).
         current: The threshold in force.
         seed: Makes every draw repeatable; the same draw serves every policy, so that a stricter one is never laxer.
+        unit: Whether the scores of the whole table keep to [0, 1], and thresholds with them.
+        types: The attack types that a promise about every type has to cover, whether they have samples here or not.
         shared_by: Among how many promises the risk is shared, so that all of them hold at once with their confidence.
         quickly: Whether to leave out how far thresholds may move, which takes draws.
     """
@@ -89,6 +91,8 @@ class Basis:
     confidence: float
     current: float
     seed: int
+    unit: bool
+    types: tuple[str, ...]
     shared_by: int = 1
     quickly: bool = False
 
@@ -100,10 +104,12 @@ class Basis:
         confidence: float,
         current: float,
         seed: int,
+        unit: bool | None = None,
+        types: tuple[str, ...] | None = None,
         shared_by: int = 1,
         quickly: bool = False,
     ) -> Basis:
-        """From scored samples; the arguments are the attributes."""
+        """From scored samples; the arguments are the attributes, range and types by default those of the samples."""
         counts = samples.arrays.counts()
         return cls(
             samples=samples,
@@ -113,6 +119,8 @@ class Basis:
             confidence=confidence,
             current=current,
             seed=seed,
+            unit=counts.in_unit_range if unit is None else unit,
+            types=tuple(counts.by_attack_type) if types is None else types,
             shared_by=shared_by,
             quickly=quickly,
         )
@@ -131,13 +139,14 @@ class Basis:
         return self._group(self.samples.arrays.is_attack, self.counts.attack, stream=1)
 
     def attacks_by_type(self) -> dict[str, Group]:
-        """The attacks of each type, by name."""
-        arrays = self.samples.arrays
+        """The attacks of each type that has to be covered, by name; of some there may be no sample here."""
+        arrays, nothing = self.samples.arrays, np.zeros_like(self.counts.attack)
         return {
             name: self._group(
                 arrays.is_attack & (arrays.type_codes == arrays.types.index(name)), counted, stream=2 + i
             )
-            for i, (name, counted) in enumerate(self.counts.by_attack_type.items())
+            for i, name in enumerate(self.types)
+            for counted in (self.counts.by_attack_type.get(name, nothing),)
         }
 
     def _group(self, rows: NDArray[np.bool_], counted: NDArray[np.int64], *, stream: int) -> Group:
@@ -205,8 +214,8 @@ class Basis:
     def on(self, samples: ClusteredSamples) -> Basis:
         """The same terms on other samples, without how far thresholds may move."""
         return Basis.of(
-            samples, confidence=self.confidence, current=self.current, seed=self.seed, shared_by=self.shared_by,
-            quickly=True,
+            samples, confidence=self.confidence, current=self.current, seed=self.seed, unit=self.unit,
+            types=self.types, shared_by=self.shared_by, quickly=True,
         )  # fmt: skip
 
     def decided(self, blocked: NDArray[np.bool_], threshold: float, source: str) -> OperatingPoint:

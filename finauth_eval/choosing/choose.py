@@ -69,11 +69,10 @@ def _promise(policy: MaxBpcer | MaxApcer, basis: Basis) -> Choice | Infeasible:
         threshold = within.at_most
     if within.at_least > within.at_most:
         return contradiction(within)
-    moved = () if threshold == found.threshold else ("A constraint decides the threshold.",)
+    decisive = found
+    if threshold != found.threshold:  # then the constraint's grounds are those of the threshold
+        decisive = next(own for own in within.choices if own.threshold == threshold)
+        decisive = replace(decisive, notes=(*decisive.notes, "A constraint decides the threshold."))
     return replace(
-        found,
-        threshold=threshold,
-        kept=within.kept,
-        needs={**found.needs, **within.needs},
-        notes=(*found.notes, *moved),
+        decisive, guarantee=found.guarantee, kept=within.kept, needs={**found.needs, **within.needs}
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from finauth_eval.choosing.choice import Infeasible, Kept
 from finauth_eval.choosing.promises import max_apcer, max_bpcer
 from finauth_eval.policies import MaxApcer, MaxBpcer
+from finauth_eval.shown.numbers import threshold as in_full
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,7 @@ class Bounds:
     at_most: float
     kept: tuple[Kept, ...]
     needs: dict[str, Need]
+    choices: tuple[Choice, ...]
 
 
 def promised(policy: Promise, basis: Basis) -> Choice | Infeasible:
@@ -53,6 +55,7 @@ def bounds(promises: Sequence[Promise], basis: Basis) -> Bounds | Infeasible:
     at_least, at_most = -math.inf, math.inf
     kept: list[Kept] = []
     needs: dict[str, Need] = {}
+    choices: list[Choice] = []
     for policy in promises:
         found = promised(policy, basis)
         if isinstance(found, Infeasible):
@@ -60,18 +63,19 @@ def bounds(promises: Sequence[Promise], basis: Basis) -> Bounds | Infeasible:
         assert found.guarantee is not None  # noqa: S101 - for the type checker; promises have one
         kept.append(Kept(policy=policy, threshold=found.threshold, guarantee=found.guarantee))
         needs |= found.needs
+        choices.append(found)
         if isinstance(policy, MaxBpcer):
             at_least = max(at_least, found.threshold)
         else:
             at_most = min(at_most, found.threshold)
-    return Bounds(at_least=at_least, at_most=at_most, kept=tuple(kept), needs=needs)
+    return Bounds(at_least=at_least, at_most=at_most, kept=tuple(kept), needs=needs, choices=tuple(choices))
 
 
 def contradiction(found: Bounds) -> Infeasible:
     """Why no single threshold keeps all of the promises."""
     return Infeasible(
         reason=(
-            f"no threshold keeps every promise: that on bona fide samples needs at least {found.at_least:g}, that on"
-            f" attacks at most {found.at_most:g}"
+            f"no threshold keeps every promise: that on bona fide samples needs at least {in_full(found.at_least)}, that"
+            f" on attacks at most {in_full(found.at_most)}"
         )
     )

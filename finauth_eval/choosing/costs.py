@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from finauth_eval.choosing.choice import Choice, ExpectedCost, Infeasible
 from finauth_eval.choosing.constraints import bounds, contradiction
-from finauth_eval.choosing.spread import middle_of, threshold_spread
+from finauth_eval.choosing.spread import threshold_spread
 from finauth_eval.metrics.cost import least_cost
 from finauth_eval.metrics.review import best_band
 from finauth_eval.policies import percent
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["accept_review_reject", "min_cost"]
 
 _NO_GUARANTEE = "The cost is not guaranteed: on other samples it is higher on average than on those the threshold was chosen on."
+_CAPACITY = (
+    "The capacity is met on these samples; on other traffic the share reviewed is as often above it as below."
+)
 _NO_WIDTH = 1e-9
 _NOTHING = "every threshold costs nothing with these costs and this prior"
 
@@ -39,13 +42,15 @@ def min_cost(policy: MinCost, basis: Basis) -> Choice | Infeasible:
         return within
 
     def choose(counts: ScoreCounts) -> tuple[float, float] | None:
-        found = least_cost(counts, miss=miss, alarm=alarm, at_least=within.at_least, at_most=within.at_most)
+        found = least_cost(
+            counts, miss=miss, alarm=alarm, at_least=within.at_least, at_most=within.at_most, unit=basis.unit
+        )
         return None if found is None else (found.low, found.high)
 
     best = choose(basis.counts)
     if best is None:
         return contradiction(within)
-    if basis.counts.in_unit_range and best[0] == 1:
+    if basis.unit and best[0] == 1:
         return _blocks_nobody(policy, basis)
     threshold = basis.middle(*best)
     chosen, current = (
@@ -55,7 +60,7 @@ def min_cost(policy: MinCost, basis: Basis) -> Choice | Infeasible:
     among = " among those that keep the promises" if within.kept else ""
     return Choice(
         threshold=threshold,
-        interval=threshold_spread(basis, lambda counts: middle_of(choose(counts))),
+        interval=threshold_spread(basis, choose),
         guarantee=within.kept[0].guarantee if within.kept else None,
         reason=f"the middle of the widest interval of thresholds with the least cost on these samples{among}",
         needs=within.needs,
@@ -80,7 +85,7 @@ def accept_review_reject(policy: AcceptReviewReject, basis: Basis) -> Choice | I
     def choose(counts: ScoreCounts) -> ReviewBand | None:
         return best_band(
             counts, miss=policy.miss, alarm=policy.alarm, prior=policy.prior, review=policy.review,
-            capacity=policy.capacity, at_least=within.at_least, at_most=within.at_most,
+            capacity=policy.capacity, at_least=within.at_least, at_most=within.at_most, unit=basis.unit,
         )  # fmt: skip
 
     band = choose(basis.counts)
@@ -88,7 +93,7 @@ def accept_review_reject(policy: AcceptReviewReject, basis: Basis) -> Choice | I
         return Infeasible(
             reason=f"{contradiction(within).reason}; the reviews that may be made do not suffice to keep both"
         )
-    if basis.counts.in_unit_range and band.second[0] == 1:
+    if basis.unit and band.second[0] == 1:
         return _blocks_nobody(policy, basis)
     second = basis.middle(*band.second)
     first = second if band.first == band.second else basis.middle(*band.first)
@@ -103,7 +108,7 @@ def accept_review_reject(policy: AcceptReviewReject, basis: Basis) -> Choice | I
         review_from=first,
         review_share=band.share,
         interval=threshold_spread(
-            basis, lambda counts: None if (own := choose(counts)) is None else middle_of(own.second)
+            basis, lambda counts: None if (own := choose(counts)) is None else own.second
         ),
         guarantee=within.kept[0].guarantee if within.kept else None,
         reason=(
@@ -113,6 +118,7 @@ def accept_review_reject(policy: AcceptReviewReject, basis: Basis) -> Choice | I
         needs=within.needs,
         notes=(
             "Reviews are taken to be right: they stop every attack and clear every bona fide sample.",
+            *(() if policy.capacity is None else (_CAPACITY,)),
             _NO_GUARANTEE,
         ),
         kept=within.kept,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from finauth_eval.choosing.choice import Choice, Infeasible
-from finauth_eval.choosing.spread import middle_of, threshold_spread
+from finauth_eval.choosing.spread import threshold_spread
 from finauth_eval.metrics.cost import best_f_beta as greatest_f_beta
 from finauth_eval.metrics.cost import least_cost
 from finauth_eval.metrics.equal_error import equal_error_rate
@@ -32,9 +34,17 @@ def equal_error(basis: Basis) -> Choice | Infeasible:
     low, high = basis.neighbour_below(found.threshold), basis.neighbour_above(found.threshold)
     return Choice(
         threshold=basis.grid.nearest(found.threshold, low, high if math.isfinite(high) else found.threshold),
-        interval=threshold_spread(basis, lambda counts: equal_error_rate(counts).threshold),
+        interval=threshold_spread(basis, _around_equal_error),
         reason=f"where both rates are about {percent(found.linear)}; for orientation only",
     )
+
+
+def _around_equal_error(counts: ScoreCounts) -> tuple[float, float]:
+    """The scores seen on both sides of where the rates are equal."""
+    at = equal_error_rate(counts).threshold
+    seen = counts.compact().scores
+    row = int(np.searchsorted(seen, at))
+    return float(seen[row - 1]) if row else -math.inf, float(seen[min(row, seen.size - 1)])
 
 
 def youden(basis: Basis) -> Choice | Infeasible:
@@ -44,7 +54,7 @@ def youden(basis: Basis) -> Choice | Infeasible:
         return missing
     return _middle(
         basis,
-        lambda counts: least_cost(counts, miss=1, alarm=1),
+        lambda counts: least_cost(counts, miss=1, alarm=1, unit=basis.unit),
         lambda best: f"where both rates add up to {percent(best.value)}, the least; for orientation only",
         "the least sum is reached by blocking nobody",
     )
@@ -57,7 +67,7 @@ def best_f_beta(policy: BestFBeta, basis: Basis) -> Choice | Infeasible:
         return missing
     return _middle(
         basis,
-        lambda counts: greatest_f_beta(counts, beta=policy.beta, prior=policy.prior),
+        lambda counts: greatest_f_beta(counts, beta=policy.beta, prior=policy.prior, unit=basis.unit),
         lambda best: f"where F{policy.beta:g} is {best.value:.3f}, the greatest; for orientation only",
         f"the greatest F{policy.beta:g} is reached by blocking nobody",
     )
@@ -68,12 +78,12 @@ def _middle(
 ) -> Choice | Infeasible:
     best = choose(basis.counts)
     assert best is not None  # noqa: S101 - for the type checker; nothing bounds these thresholds
-    if basis.counts.in_unit_range and best.low == 1:
+    if basis.unit and best.low == 1:
         return Infeasible(reason=f"{nobody}, and no threshold in [0, 1] does that")
 
-    def pick(counts: ScoreCounts) -> float | None:
+    def pick(counts: ScoreCounts) -> tuple[float, float] | None:
         found = choose(counts)
-        return None if found is None else middle_of((found.low, found.high))
+        return None if found is None else (found.low, found.high)
 
     return Choice(
         threshold=basis.middle(best.low, best.high),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from finauth_eval.choosing.basis import DRAWS
 from finauth_eval.choosing.choice import Choice, Guarantee, Infeasible, Need
 from finauth_eval.metrics.order_statistics import allowed_errors, minimum_n
-from finauth_eval.policies import percent
+from finauth_eval.policies import confidence_percent, percent
 from finauth_eval.samples import clusters_in_words
+from finauth_eval.shown.numbers import threshold as in_full
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,15 +30,13 @@ def max_bpcer(policy: MaxBpcer, basis: Basis) -> Choice | Infeasible:
     rank = group.n - m
     boundary = float(group.independent()[rank - 1])
     threshold = basis.settable_above(boundary)
-    if basis.counts.in_unit_range and threshold > 1:
+    if basis.unit and threshold > 1:
         at_top = basis.point(1.0, policy)
-        return Infeasible(
-            reason=(
-                f"no threshold in [0, 1] keeps it: at 1.00, {percent(at_top.bpcer.value)} of bona fide samples are"
-                " blocked"
-            )
-        )
-    top = 1.0 if basis.counts.in_unit_range else math.inf
+        blocked = f"at 1.00, {percent(at_top.bpcer.value)} of bona fide samples are blocked"
+        if at_top.bpcer.value < policy.target:  # few enough, but not with this confidence
+            blocked += f", and of {group.n} at most {m} may be; with more samples it may be kept"
+        return Infeasible(reason=f"no threshold in [0, 1] keeps it: {blocked}")
+    top = 1.0 if basis.unit else math.inf
     low, high = (min(basis.settable_above(end), top) for end in basis.interval(group, rank))
     return Choice(
         threshold=threshold,
@@ -140,7 +139,7 @@ def _guarantee(policy: MaxBpcer | MaxApcer, basis: Basis, group: Group, m: int, 
     draw = "" if group.cluster is None else ", one sample of each drawn at random"
     return Guarantee(
         statement=(
-            f"With {percent(basis.promised(policy))} confidence at most {percent(policy.target)} of future {subject},"
+            f"With {confidence_percent(basis.promised(policy))} confidence at most {percent(policy.target)} of future {subject},"
             f" if they are like these {group.n} {units}{draw}, and {units} are independent."
         ),
         confidence=basis.promised(policy),
@@ -169,6 +168,12 @@ def _naive_of_types(policy: MaxApcer, basis: Basis, groups: Mapping[str, Group])
 
 def _draw_notes(basis: Basis, group: Group, naive: float) -> tuple[str, ...]:
     """What a draw of one item of each cluster means for a threshold; nothing where no draw is made."""
+    if group.cluster is None and basis.samples.blank:
+        note = (
+            f"{basis.samples.blank} scored samples have no subject while others have one, so all samples count as"
+            " independent here; where persons have several, the promise does not hold."
+        )
+        return (note,)
     if group.cluster is None:
         return ()
     draw = (
@@ -176,23 +181,27 @@ def _draw_notes(basis: Basis, group: Group, naive: float) -> tuple[str, ...]:
         f" further draws, whose mean would promise nothing."
     )
     all_of_them = (
-        f"Taking all {group.items.size} samples as independent (naive) would give {naive:g}, but its promise"
+        f"Taking all {group.items.size} samples as independent (naive) would give {_named(naive, basis)}, but its promise"
         f" would not hold: samples of one {group.cluster} resemble each other."
     )
     return draw, all_of_them
 
 
+def _named(threshold: float, basis: Basis) -> str:
+    return "no threshold in [0, 1]" if basis.unit and threshold > 1 else in_full(threshold)
+
+
 def _step_note(basis: Basis, threshold: float, other: float, policy: Promise, what: str) -> tuple[str, ...]:
     """What the neighbouring settable threshold would do, for it is another policy."""
     step = basis.step()
-    if step is None or (basis.counts.in_unit_range and not 0 <= other <= 1):
+    if step is None or (basis.unit and not 0 <= other <= 1):
         return ()
     here, there = basis.point(threshold, policy).confusion, basis.point(other, policy).confusion
     more = there.fp - here.fp if other < threshold else there.fn - here.fn
     if not more:
         return ()
     note = (
-        f"Thresholds can be set in steps of {step:g}, and the next one is another policy: at {other:g} {more} more of"
+        f"Thresholds can be set in steps of {step:g}, and the next one is another policy: at {in_full(other)} {more} more of"
         f" these samples would {what}, and nothing would be promised."
     )
     return (note,)

@@ -26,7 +26,9 @@ _MOST_SCORES: Final = 4_000
 _STREAM: Final = 7
 
 
-def threshold_spread(basis: Basis, pick: Callable[[ScoreCounts], float | None]) -> tuple[float, float]:
+def threshold_spread(
+    basis: Basis, pick: Callable[[ScoreCounts], tuple[float, float] | None]
+) -> tuple[float, float]:
     """Percentile limits of the threshold that ``pick`` chooses, over 200 bootstrap replicates.
 
     Clusters are drawn whole. Of more than 4,000 distinct scores every replicate keeps 4,000, evenly spaced by rank,
@@ -34,7 +36,8 @@ def threshold_spread(basis: Basis, pick: Callable[[ScoreCounts], float | None]) 
 
     Args:
         basis: The samples.
-        pick: Chooses on counts; ``None`` where nothing can be chosen.
+        pick: The thresholds that decide alike and are best on counts, above the first and up to the second; ``None``
+            where nothing can be chosen.
 
     Returns:
         The limits at the basis's confidence; ``nan`` where fewer than nine of ten replicates allow a choice.
@@ -50,25 +53,23 @@ def threshold_spread(basis: Basis, pick: Callable[[ScoreCounts], float | None]) 
         if clustered is None
         else drawn_cluster_counts(clustered, _REPLICATES, rng)
     )
-    picked = [pick(own) for own in draws]
-    found = np.array([own for own in picked if own is not None and math.isfinite(own)])
-    if found.size < 0.9 * _REPLICATES:
+    picked = [(middle_of(own), own) for own in map(pick, draws) if own is not None]
+    found = sorted(own for own in picked if math.isfinite(own[0]))
+    if len(found) < 0.9 * _REPLICATES:
         return math.nan, math.nan
     tail = (1 - basis.confidence) / 2
-    low, high = np.quantile(found, [tail, 1 - tail], method="inverted_cdf")
-    ends = (basis.grid.nearest(float(end), -math.inf, math.inf) for end in (low, high))
-    return next(ends), next(ends)
+    # each end is settable and decides as the replicate's own threshold does
+    low, high = (found[max(0, math.ceil(share * len(found)) - 1)][1] for share in (tail, 1 - tail))
+    return basis.middle(*low), basis.middle(*high)
 
 
-def middle_of(interval: tuple[float, float] | None) -> float | None:
+def middle_of(interval: tuple[float, float]) -> float:
     """The middle of an interval of thresholds that decide alike, or its finite end.
 
     Example:
-        >>> middle_of((0.25, 0.75)), middle_of((0.4, math.inf)), middle_of(None)
-        (0.5, 0.4, None)
+        >>> middle_of((0.25, 0.75)), middle_of((0.4, math.inf))
+        (0.5, 0.4)
     """
-    if interval is None:
-        return None
     low, high = interval
     if math.isinf(low) or math.isinf(high):
         return high if math.isinf(low) else low

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,7 @@ from finauth_eval.choosing.choice import Infeasible
 from finauth_eval.choosing.choose import choose
 from finauth_eval.holdout import fold_codes
 from finauth_eval.policies import AcceptReviewReject, MinCost
+from finauth_eval.shown.numbers import threshold as in_full
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from finauth_eval.policies import Policy
     from finauth_eval.samples import ClusteredSamples
 
-__all__ = ["Decided", "OutOfFold", "deployed_cost"]
+__all__ = ["Decided", "OutOfFold", "deployed"]
 
 _FOLDS: Final = (5, 10, 20)
 
@@ -44,7 +46,7 @@ class Decided:
         low, high = min(self.thresholds), max(self.thresholds)
         return (
             f"Out of sample by cross-fitting: {len(self.thresholds)} times chosen on the rest and measured on the part"
-            f" left out; those thresholds lie between {low:g} and {high:g}."
+            f" left out; those thresholds lie between {in_full(low)} and {in_full(high)}."
         )
 
 
@@ -93,25 +95,27 @@ class OutOfFold:
         return self._made[folds]
 
 
-def deployed_cost(
+def deployed(
     policy: Policy, samples: ClusteredSamples, blocked: NDArray[np.bool_], reviewed: NDArray[np.bool_]
-) -> float:
-    """Expected cost of a decision in the deployment, on these samples; ``nan`` for policies without costs.
+) -> tuple[float, float]:
+    """Expected cost of a decision in the deployment and the share of its traffic that is reviewed, on these samples.
 
     Args:
         policy: The goal.
         samples: The samples.
         blocked: Whether each ends as decided attack, shape (n,).
         reviewed: Whether each is reviewed, shape (n,).
+
+    Returns:
+        Cost and share; ``nan`` for policies without costs, and where a class is missing.
     """
     attack = samples.arrays.is_attack
     if not isinstance(policy, MinCost | AcceptReviewReject) or attack.all() or not attack.any():
-        return float("nan")
+        return math.nan, math.nan
     prior = policy.prior
-    cost = prior * policy.miss * np.mean(~blocked[attack]) + (1 - prior) * policy.alarm * np.mean(
+    share = prior * float(np.mean(reviewed[attack])) + (1 - prior) * float(np.mean(reviewed[~attack]))
+    errors = prior * policy.miss * np.mean(~blocked[attack]) + (1 - prior) * policy.alarm * np.mean(
         blocked[~attack]
     )
-    if isinstance(policy, AcceptReviewReject) and policy.review is not None:
-        share = prior * np.mean(reviewed[attack]) + (1 - prior) * np.mean(reviewed[~attack])
-        cost += policy.review * share
-    return float(cost)
+    review = policy.review if isinstance(policy, AcceptReviewReject) else None
+    return float(errors) + (review or 0.0) * share, share

@@ -9,7 +9,7 @@ from finauth_eval.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from finauth_eval.recommendation import Policy
+    from finauth_eval.recommendation import MaxApcer, MaxBpcer, Policy
 
 __all__ = ["for_orientation", "goals_asked_for"]
 
@@ -32,10 +32,12 @@ def goals_asked_for(
     from finauth_eval.recommendation import AcceptReviewReject, MaxApcer, MaxBpcer, MinCost
 
     reviewed = review_capacity is not None or review_cost is not None
-    if cost is None and (reviewed or keep_promises):
+    if cost is None and (reviewed or keep_promises or prior is not None):
         raise InputError(
-            "--review-capacity, --review-cost and --keep-promises need --cost: what the errors cost"
+            "--prior, --review-capacity, --review-cost and --keep-promises need --cost: what the errors cost"
         )
+    if (pooled or without_insufficient) and not max_apcer:
+        raise InputError("--pooled and --without-insufficient say how --max-apcer is meant; there is none")
     promises = [
         *map(MaxBpcer, max_bpcer or []),
         *(
@@ -50,7 +52,11 @@ def goals_asked_for(
                 "--cost needs --prior: the share of attacks in production, which no dataset tells"
             )
         miss, alarm = _costs(cost)
-        kept = tuple(promises) if keep_promises else ()
+        kept = tuple(_plain_promises(goals)) if keep_promises else ()
+        if keep_promises and not kept:
+            raise InputError(
+                "--keep-promises needs a promise to keep: --max-bpcer, --max-apcer or one of --policy"
+            )
         goals.append(MinCost(miss=miss, alarm=alarm, prior=prior, subject_to=kept))
         if reviewed:
             band = AcceptReviewReject(
@@ -59,6 +65,13 @@ def goals_asked_for(
             )  # fmt: skip
             goals.append(band)
     return goals
+
+
+def _plain_promises(goals: list[Policy]) -> list[MaxBpcer | MaxApcer]:
+    """Those of the goals that are promises without constraints of their own."""
+    from finauth_eval.recommendation import MaxApcer, MaxBpcer
+
+    return [own for own in goals if isinstance(own, MaxBpcer | MaxApcer) and not own.subject_to]
 
 
 def for_orientation(goals: list[Policy]) -> list[Policy]:

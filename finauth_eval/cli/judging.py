@@ -138,12 +138,12 @@ def recommend(
         from finauth_eval.terminal import recommendations_text
 
         typer.echo(printable(recommendations_text(result)))
+    require_coverage(table, min_coverage)  # before a policy leaves that rests on what is left
     if export is not None:
         from finauth_eval.deployed import deploy
 
         write_text(str(export), deploy(result).to_json())
         say(f"policy: {export}")
-    require_coverage(table, min_coverage)
 
 
 @app.command()

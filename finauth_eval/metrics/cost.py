@@ -32,8 +32,8 @@ class Decisions(NamedTuple):
     bpcer: NDArray[np.float64]
 
     @classmethod
-    def of(cls, counts: ScoreCounts) -> Decisions:
-        """From counts.
+    def of(cls, counts: ScoreCounts, *, unit: bool | None = None) -> Decisions:
+        """From counts; ``unit`` says whether scores keep to [0, 1], by default as these do.
 
         Raises:
             ValueError: A class is missing.
@@ -43,7 +43,7 @@ class Decisions(NamedTuple):
         seen = counts.compact()
         return cls(
             low=np.concatenate(([-math.inf], seen.scores)),
-            high=np.append(seen.scores, 1.0 if seen.in_unit_range else math.inf),
+            high=np.append(seen.scores, 1.0 if _is_unit(seen, unit) else math.inf),
             apcer=np.append(0, np.cumsum(seen.attack)) / seen.n_attack,
             bpcer=1 - np.append(0, np.cumsum(seen.bona_fide)) / seen.n_bona_fide,
         )
@@ -76,6 +76,7 @@ def least_cost(
     alarm: float,
     at_least: float = -math.inf,
     at_most: float = math.inf,
+    unit: bool | None = None,
 ) -> Best | None:
     """Minimise ``miss * APCER + alarm * BPCER`` over every decision that a threshold can make.
 
@@ -85,6 +86,7 @@ def least_cost(
         alarm: Weight of BPCER: the bona fide prior times the cost of a false alarm, at least 0.
         at_least: Lowest threshold allowed.
         at_most: Highest threshold allowed.
+        unit: Whether scores keep to [0, 1], and thresholds with them; by default as these counts do.
 
     Returns:
         The least cost and the widest interval that reaches it (ties: the lowest); where scores are in [0, 1] the
@@ -100,23 +102,26 @@ def least_cost(
     """
     if not (0 <= miss < math.inf and 0 <= alarm < math.inf):
         raise ValueError(f"the weights are miss={miss!r} and alarm={alarm!r}; expected numbers of at least 0")
-    rows = Decisions.of(counts)
+    rows = Decisions.of(counts, unit=unit)
     cost = miss * rows.apcer + alarm * rows.bpcer
     allowed = rows.allowed(at_least, at_most)
     if at_least > at_most or not allowed.any():
         return None
     least = float(cost[allowed].min())
     best = allowed & (cost <= least + 1e-12 * max(miss, alarm))
-    return _widest(least, rows, best, counts, at_least, at_most)
+    return _widest(least, rows, best, at_least, at_most)
 
 
-def best_f_beta(counts: ScoreCounts, *, beta: float = 1.0, prior: float | None = None) -> Best:
+def best_f_beta(
+    counts: ScoreCounts, *, beta: float = 1.0, prior: float | None = None, unit: bool | None = None
+) -> Best:
     """Maximise F-beta of what is decided attack, over every decision that a threshold can make.
 
     Args:
         counts: Counts of both classes, each with a sample.
         beta: How many times more recall weighs than precision, above 0.
         prior: Share of attacks at which precision is taken, in (0, 1); ``None`` is the share in these counts.
+        unit: Whether scores keep to [0, 1]; by default as these counts do.
 
     References:
         van Rijsbergen, C. (1979). Information Retrieval, chapter 7.
@@ -127,7 +132,7 @@ def best_f_beta(counts: ScoreCounts, *, beta: float = 1.0, prior: float | None =
         >>> best_f_beta(counts)
         Best(value=0.8, low=0.1, high=0.35)
     """
-    rows = Decisions.of(counts)
+    rows = Decisions.of(counts, unit=unit)
     attacks = counts.n_attack / (counts.n_attack + counts.n_bona_fide) if prior is None else prior
     caught, missed, alarms = (
         attacks * (1 - rows.apcer),
@@ -135,22 +140,26 @@ def best_f_beta(counts: ScoreCounts, *, beta: float = 1.0, prior: float | None =
         (1 - attacks) * rows.bpcer,
     )
     weight = beta * beta
-    value = (1 + weight) * caught / ((1 + weight) * caught + weight * missed + alarms)
+    whole = (1 + weight) * caught + weight * missed + alarms
+    value = np.divide((1 + weight) * caught, whole, out=np.zeros_like(whole), where=whole > 0)
     best = float(value.max())
-    return _widest(best, rows, value >= best - 1e-12, counts, -math.inf, math.inf)
+    return _widest(best, rows, value >= best - 1e-12, -math.inf, math.inf)
+
+
+def _is_unit(counts: ScoreCounts, unit: bool | None) -> bool:
+    return counts.in_unit_range if unit is None else unit
 
 
 def _widest(
     value: float,
     rows: Decisions,
     best: NDArray[np.bool_],
-    counts: ScoreCounts,
     at_least: float,
     at_most: float,
 ) -> Best:
     edges = np.flatnonzero(np.diff(np.concatenate(([False], best, [False])).astype(np.int8)))
     low, high = rows.low[edges[::2]].copy(), rows.high[edges[1::2] - 1]
-    low[low == -math.inf] = 0.0 if counts.in_unit_range else -math.inf
+    low[low == -math.inf] = 0.0 if rows.high[-1] == 1 else -math.inf
     low, high = np.maximum(low, np.nextafter(at_least, -math.inf)), np.minimum(high, at_most)
     widest = 0 if math.isinf(low[0]) else int(np.argmax(high - low))
     return Best(value=value, low=float(low[widest]), high=float(high[widest]))

@@ -46,6 +46,8 @@ class ScoreGrid:
             0.123457
         """
         for decimals in self._decimals():
+            if math.isinf(score * 10.0**decimals):
+                break
             tick = round(math.floor(round(score * 10.0**decimals, 6)) + 1) / 10.0**decimals
             if score < tick and (tick <= following or not self.continuous):
                 return tick
@@ -65,6 +67,8 @@ class ScoreGrid:
             0.123456
         """
         for decimals in self._decimals():
+            if math.isinf(score * 10.0**decimals):
+                break
             tick = math.floor(round(score * 10.0**decimals, 6)) / 10.0**decimals
             if preceding < tick <= score:
                 return tick
@@ -99,11 +103,13 @@ def score_grid(scores: NDArray[np.float64]) -> ScoreGrid:
         >>> score_grid(np.array([0.25, 0.5])).decimals, score_grid(np.array([1 / 3])).continuous
         (2, True)
     """
+    probe = scores[:_PROBE]  # settles most cases without a look at every score
     for decimals in range(_MOST_DECIMALS + 1):
-        steps = 10.0**decimals
-        probe = scores[:_PROBE]  # settles most cases without a look at every score
-        if np.array_equal(np.rint(probe * steps) / steps, probe) and np.array_equal(
-            np.rint(scores * steps) / steps, scores
-        ):
+        if _on_grid(probe, 10.0**decimals) and _on_grid(scores, 10.0**decimals):
             return ScoreGrid(decimals=decimals, continuous=False)
     return ScoreGrid(decimals=_DECIMALS_OF_A_CONTINUUM, continuous=True)
+
+
+def _on_grid(scores: NDArray[np.float64], steps: float) -> bool:
+    with np.errstate(over="ignore"):  # what is too large for a grid is on none
+        return np.array_equal(np.rint(scores * steps) / steps, scores)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import bdtr, betaincinv
+from scipy.special import betaincc, betaincinv
 
 from finauth_eval.metrics.intervals import valid_confidence
 
-__all__ = ["allowed_errors", "minimum_n", "rank_interval"]
+__all__ = ["allowed_errors", "binomial_cdf", "minimum_n", "rank_interval"]
 
 
 def minimum_n(target: float, *, confidence: float = 0.95, errors: int = 0) -> int:
@@ -29,12 +29,12 @@ def minimum_n(target: float, *, confidence: float = 0.95, errors: int = 0) -> in
     risk = 1 - valid_confidence(confidence)
     _check_target(target)
     enough = errors + 1
-    while bdtr(errors, enough, target) > risk:
+    while binomial_cdf(errors, enough, target) > risk:
         enough *= 2
     too_few = max(errors, enough // 2)
     while enough - too_few > 1:
         middle = (too_few + enough) // 2
-        if bdtr(errors, middle, target) <= risk:
+        if binomial_cdf(errors, middle, target) <= risk:
             enough = middle
         else:
             too_few = middle
@@ -64,12 +64,12 @@ def allowed_errors(n: int, target: float, *, confidence: float = 0.95) -> int | 
     """
     risk = 1 - valid_confidence(confidence)
     _check_target(target)
-    if n < 1 or bdtr(0, n, target) > risk:
+    if n < 1 or binomial_cdf(0, n, target) > risk:
         return None
     held, broken = 0, n  # P(Binomial <= n) = 1 is above every risk
     while broken - held > 1:
         middle = (held + broken) // 2
-        if bdtr(middle, n, target) <= risk:
+        if binomial_cdf(middle, n, target) <= risk:
             held = middle
         else:
             broken = middle
@@ -100,6 +100,16 @@ def rank_interval(rank: int, n: int, *, confidence: float = 0.95) -> tuple[int, 
         for share in (tail, 1 - tail)
     )
     return low, high
+
+
+def binomial_cdf(errors: int, n: int, share: float) -> float:
+    """P(Binomial(n, share) <= errors), for any n: scipy's own binomial functions end at 2^31 trials.
+
+    Example:
+        >>> round(binomial_cdf(0, 59, 0.05), 4), binomial_cdf(3, 3, 0.5)
+        (0.0485, 1.0)
+    """
+    return 1.0 if errors >= n else float(betaincc(errors + 1, n - errors, share))
 
 
 def _check_target(target: float) -> None:

@@ -45,6 +45,7 @@ def best_band(
     capacity: float | None = None,
     at_least: float = -math.inf,
     at_most: float = math.inf,
+    unit: bool | None = None,
 ) -> ReviewBand | None:
     """Minimise the cost over every pair of thresholds, in one pass over the scores.
 
@@ -63,6 +64,7 @@ def best_band(
         capacity: Share of traffic that may be reviewed, in [0, 1]; ``None`` with a review's cost.
         at_least: The second threshold may not be lower.
         at_most: The first threshold may not be higher.
+        unit: Whether scores keep to [0, 1], and thresholds with them; by default as these counts do.
 
     Returns:
         The best pair; ``None`` when the bounds allow none.
@@ -73,7 +75,7 @@ def best_band(
         >>> best_band(counts, miss=9, alarm=1, prior=0.5, capacity=0.5)
         ReviewBand(cost=0.0, share=0.5, first=(0.1, 0.4), second=(0.5, 0.8))
     """
-    rows = Decisions.of(counts)
+    rows = Decisions.of(counts, unit=unit)
     accepted, rejected = prior * miss * rows.apcer, (1 - prior) * alarm * rows.bpcer
     passed = prior * rows.apcer + (1 - prior) * (1 - rows.bpcer)  # traffic below each threshold, ascending
     may_be_first = np.flatnonzero(rows.allowed(-math.inf, at_most))
@@ -92,8 +94,8 @@ def best_band(
         return None
     first, second = pair
     share = float(passed[second] - passed[first])
-    first_low, first_high = _ends(rows, first, counts)
-    second_low, second_high = _ends(rows, second, counts)
+    first_low, first_high = _ends(rows, first)
+    second_low, second_high = _ends(rows, second)
     first_high, second_low = (
         min(first_high, at_most),
         max(second_low, float(np.nextafter(at_least, -math.inf))),
@@ -108,9 +110,9 @@ def best_band(
     )
 
 
-def _ends(rows: Decisions, row: int, counts: ScoreCounts) -> tuple[float, float]:
+def _ends(rows: Decisions, row: int) -> tuple[float, float]:
     low = float(rows.low[row])
-    return (0.0 if math.isinf(low) and counts.in_unit_range else low), float(rows.high[row])
+    return (0.0 if math.isinf(low) and rows.high[-1] == 1 else low), float(rows.high[row])
 
 
 def _by_cost(
@@ -150,8 +152,8 @@ def _by_capacity(
     firsts, seconds = firsts[allowed], seconds[allowed]
     total = accepted[firsts] + rejected[seconds]
     best = np.flatnonzero(total <= total.min() + same)
-    first = int(firsts[best[-1]])  # the highest first one ...
-    limit = rejected[int(seconds[best[-1]])] + same
-    start = max(first, lowest_second)
-    second = start + int(np.argmax(rejected[start:] <= limit))  # ... with the lowest second one
-    return first, second
+    firsts, limits = firsts[best], rejected[seconds[best]] + same
+    # the lowest second one of each that costs no more, and of those pairs the one with the least review
+    seconds = np.maximum(np.searchsorted(-rejected, -limits), np.maximum(firsts, lowest_second))
+    least = int(np.argmin(passed[seconds] - passed[firsts]))
+    return int(firsts[least]), int(seconds[least])

@@ -88,7 +88,9 @@ def _threshold(item: Recommendation, marks: Sequence[Mark]) -> Cell:
     span = Markup('<span class="whole">{}</span>').format(limits) if known else None
     if item.review_from is not None:
         review = f"review from {numbers.short_threshold(item.review_from)} on"
-        share = f"({numbers.percent(item.review_share)} of the traffic)"
+        unseen = item.review_share_unseen
+        others = "" if math.isnan(unseen) else f", {numbers.percent(unseen)} on other samples"
+        share = f"({numbers.percent(item.review_share)} of the traffic{others})"
         span = Markup("{} {} {}").format(span or "", review, share)
     return threshold_cell(item.threshold, key=letter_of(item.threshold, marks), note=span)
 

@@ -117,7 +117,8 @@ def needs_words(item: Recommendation) -> str:
     if not lacking:
         return ""
     required = numbers.count(max(need.required for need in lacking.values()))
-    if set(lacking) <= set(_CLASSES):
+    by_type = isinstance(item.policy, MaxApcer) and not item.policy.pooled and "attack" not in lacking
+    if set(lacking) <= set(_CLASSES) and not by_type:
         return "needs " + " and ".join(
             f"{numbers.count(need.required)} independent {_CLASSES[name]} (has {numbers.count(need.has)})"
             for name, need in lacking.items()

@@ -154,3 +154,20 @@ def test_without_one_class_nothing_is_weighed():
             best_f_beta(ScoreCounts.from_arrays([0.1], [attack]))
     with pytest.raises(ValueError, match="expected numbers of at least 0"):
         least_cost(ScoreCounts.from_arrays([0.1, 0.2], [True, False]), miss=-1, alarm=math.nan)
+
+
+@NUMBERS
+@given(two_classes(), st.floats(0, 1))
+def test_of_pairs_that_cost_the_same_the_one_with_the_least_review_is_taken(drawn, capacity):
+    scores, attack = drawn
+    costs = {}
+    for first in every_threshold(scores):
+        for second in every_threshold(scores):
+            if first <= second:
+                cost, share = pair_cost(scores, attack, first, second, miss=1, alarm=1, prior=0.5, review=0.0)
+                if share <= capacity + 1e-9:
+                    costs[first, second] = (cost, share)
+    best = min(cost for cost, _ in costs.values())
+    least = min(share for cost, share in costs.values() if cost <= best + 1e-9)
+    found = best_band(ScoreCounts.from_arrays(scores, attack), miss=1, alarm=1, prior=0.5, capacity=capacity)
+    assert found.share == pytest.approx(least, abs=1e-9)
