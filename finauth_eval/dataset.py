@@ -11,17 +11,24 @@ import hashlib
 import json
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from finauth_eval.errors import DatasetError
 from finauth_eval.labels import ACCEPTED, Label, parse_label
 from finauth_eval.manifest import Row, read_rows
-from finauth_eval.media import MediaFile, MediaType, NotSent, inspect_media, media_type_of_name
+from finauth_eval.media import (
+    MediaFile,
+    MediaType,
+    NotSent,
+    forget_folders,
+    inspect_media,
+    media_type_of_name,
+)
 from finauth_eval.wellformed import well_formed
 
 __all__ = ["Dataset", "DatasetCheck", "Finding", "Sample", "check_dataset", "load_dataset"]
@@ -199,13 +206,17 @@ def _inspected(
     source: Path, root: Path, progress: Callable[[int], None] | None
 ) -> Iterator[tuple[Row, Sample | None, MediaFile]]:
     """Rows with what is behind their paths; files are hashed on threads, a bounded number of rows at a time."""
+    forget_folders()
     rows = read_rows(source)
+
+    def inspected(some: Sequence[Row]) -> list[MediaFile]:
+        return [inspect_media(root / row.path, root=root, declared=_declared(row)) for row in some]
+
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
         while batch := list(islice(rows, 1024)):
-            files = threads.map(
-                lambda row: inspect_media(root / row.path, root=root, declared=_declared(row)), batch
-            )
-            for row, file in zip(batch, files, strict=True):
+            # a task for some files: one for each would cost more than a small file does
+            parts = threads.map(inspected, (batch[i : i + 32] for i in range(0, len(batch), 32)))
+            for row, file in zip(batch, chain.from_iterable(parts), strict=True):
                 yield row, _sample(row, root, file), file
             if progress is not None:
                 progress(len(batch))

@@ -12,10 +12,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Final, Literal
 
-__all__ = ["MAX_BYTES", "MediaFile", "MediaType", "NotSent", "inspect_media", "read_media"]
+__all__ = ["MAX_BYTES", "MediaFile", "MediaType", "NotSent", "forget_folders", "inspect_media", "read_media"]
 
 MediaType = Literal["image", "video"]
 NotSent = Literal["missing", "unreadable", "empty", "over_size", "outside_root", "not_a_file", "changed"]
@@ -146,8 +147,9 @@ def pixels_of(head: bytes) -> tuple[int, int] | None:
 @contextmanager
 def _opened(path: Path, *, root: Path) -> Iterator[tuple[IO[bytes], int]]:
     try:
-        real, base = os.path.realpath(path), os.path.realpath(root)
-        if os.path.commonpath([real, base]) != base:
+        base = _real_folder(os.fspath(root))
+        real = _real_path(path)
+        if real != base and not real.startswith(base.rstrip(os.sep) + os.sep):
             raise _Unsendable("outside_root", f"it leads out of {base}")
         # without O_NONBLOCK the opening of a FIFO would wait for ever
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
@@ -167,6 +169,28 @@ def _opened(path: Path, *, root: Path) -> Iterator[tuple[IO[bytes], int]]:
         raise _Unsendable("unreadable", str(error.strerror or error)) from error
     finally:
         os.close(handle)
+
+
+@lru_cache(maxsize=1024)
+def _real_folder(folder: str) -> str:
+    """Where a folder really is; kept, for thousands of files share one, until `forget_folders`."""
+    return os.path.realpath(folder)
+
+
+def forget_folders() -> None:
+    """Look at folders anew: called when a dataset is looked at and when a run begins, for links may have changed."""
+    _real_folder.cache_clear()
+
+
+def _real_path(path: Path) -> str:
+    """Where a file really is, looking at its folder once and at the file itself every time."""
+    name = os.fspath(path)
+    folder, last = os.path.split(name)
+    try:
+        plain = last not in ("", ".", "..") and not stat.S_ISLNK(os.lstat(name).st_mode)
+    except OSError:  # it is not there, or not to be looked at; where it would be still counts
+        plain = False
+    return os.path.join(_real_folder(folder), last) if plain else os.path.realpath(name)  # noqa: PTH118 - a Path costs more than a small file
 
 
 def _check_size(size: int, media_type: MediaType) -> None:

@@ -28,6 +28,7 @@ from finauth_eval.errors import ScoresError
 __all__ = ["COLUMNS", "Provenance", "ScoreTable", "read_scores"]
 
 SCORES_FILE: Final = "scores.parquet"
+REPLICATES_FILE: Final = "replicates.parquet"
 RUN_FILE: Final = "run.json"
 _RUN_FIELDS: Final[dict[str, type]] = {
     "dataset": dict, "package_versions": dict, "settings": dict, "no_response": dict, "not_sent": dict,
@@ -76,6 +77,8 @@ class ScoreTable:
             a sample without a response, ``attack_type`` is missing for bona fide rows; every column of ``COLUMNS``
             is there, further columns are the dataset's attributes.
         provenance: Where it comes from.
+        replicates: One row a content and replicate (``sample_id``, ``sha256``, ``replicate``, ``outcome``, ``reason``,
+            ``score``, ``threshold``, ...) where the run asked more than once; ``None`` elsewhere.
 
     Example:
         >>> import pandas as pd
@@ -86,6 +89,7 @@ class ScoreTable:
 
     frame: pd.DataFrame
     provenance: Provenance
+    replicates: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -147,16 +151,18 @@ class ScoreTable:
         return replace(self, provenance=replace(self.provenance, **changes))
 
     def write(self, folder: Path | str) -> Path:
-        """Write ``scores.parquet`` and, where the provenance has one, ``run.json``; each appears whole or not at all.
+        """Write ``scores.parquet`` and, where there are such, ``run.json`` and ``replicates.parquet``.
+
+        Each appears whole or not at all.
 
         Returns:
             The folder.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        scratch = folder / f".{SCORES_FILE}.{os.getpid()}"
-        _plain(self.frame).to_parquet(scratch, index=False)
-        scratch.replace(folder / SCORES_FILE)
+        _write_parquet(_plain(self.frame), folder / SCORES_FILE)
+        if self.replicates is not None:
+            _write_parquet(self.replicates, folder / REPLICATES_FILE)
         if self.provenance.run:
             text = json.dumps(self.provenance.run, indent=1, ensure_ascii=False, allow_nan=False)
             scratch = folder / f".{RUN_FILE}.{os.getpid()}"
@@ -164,6 +170,12 @@ class ScoreTable:
             scratch.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
             scratch.replace(folder / RUN_FILE)
         return folder
+
+
+def _write_parquet(frame: pd.DataFrame, file: Path) -> None:
+    scratch = file.with_name(f".{file.name}.{os.getpid()}")
+    frame.to_parquet(scratch, index=False)
+    scratch.replace(file)
 
 
 def read_scores(
@@ -205,7 +217,11 @@ def read_scores(
         score_range=score_range,
         source=str(source),
     )
-    return table.with_provenance(**provenance_of_run(run)) if run else table
+    if not run:
+        return table
+    again = path / REPLICATES_FILE
+    asked_again = _read_replicates(again) if run.get("stability") and again.is_file() else None
+    return replace(table.with_provenance(**provenance_of_run(run)), replicates=asked_again)
 
 
 def provenance_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -244,6 +260,14 @@ def _read_parquet(file: Path) -> pd.DataFrame:
         return pd.read_parquet(file)
     except Exception as error:  # pyarrow's errors have no common base below it
         raise ScoresError(f"{file}: not readable as Parquet ({error})") from error
+
+
+def _read_replicates(file: Path) -> pd.DataFrame:
+    frame = _read_parquet(file)
+    missing = sorted({"sample_id", "sha256", "replicate", "outcome", "score", "threshold"} - {*frame.columns})
+    if missing:
+        raise ScoresError(f"{file}: no column {missing[0]!r}; run the command that made it again")
+    return frame
 
 
 def _read_csv(file: Path) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["well_formed"]
+__all__ = ["printable", "well_formed"]
 
 
 def well_formed(text: str) -> str:
@@ -15,3 +15,13 @@ def well_formed(text: str) -> str:
         ('café.jpg', 'bad\\udcff.jpg')
     """
     return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
+
+
+def printable(text: str) -> str:
+    r"""Text without what could steer a terminal: control characters from file names and messages are shown.
+
+    Example:
+        >>> print(printable("\x1b[2J of a file name"))
+        \x1b[2J of a file name
+    """
+    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)

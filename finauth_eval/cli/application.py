@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from finauth_eval.cli.output import say
 from finauth_eval.errors import FinauthEvalError
 
-__all__ = ["app", "dataset_app", "main"]
+__all__ = ["app", "cache_app", "dataset_app", "main"]
 
 
 class _Commands(TyperGroup):
@@ -47,6 +47,8 @@ app = typer.Typer(
 )
 dataset_app = typer.Typer(no_args_is_help=True, help="Look at datasets, and build the demo's.")
 app.add_typer(dataset_app, name="dataset")
+cache_app = typer.Typer(no_args_is_help=True, help="Look after the answers on disk, and hand them on.")
+app.add_typer(cache_app, name="cache")
 
 
 def main() -> None:

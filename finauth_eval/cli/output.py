@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from finauth_eval.errors import FinauthEvalError, InputError, MissingExtra
+from finauth_eval.wellformed import printable
 
 if TYPE_CHECKING:
     from finauth_eval.scores import ScoreTable
@@ -20,11 +21,6 @@ __all__ = ["extra", "printable", "read_table", "require_coverage", "say", "write
 def say(text: str) -> None:
     """A line for the person, on standard error."""
     typer.echo(printable(text), err=True)
-
-
-def printable(text: str) -> str:
-    """Text without what could steer a terminal: control characters from file names and messages are shown."""
-    return "".join(c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
 
 
 def read_table(

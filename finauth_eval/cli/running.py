@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -33,6 +38,9 @@ def run(
     replay: Annotated[
         bool, typer.Option("--replay", help="Answer from the cache alone, without network.")
     ] = False,
+    replicates: Annotated[
+        int, typer.Option(min=1, metavar="K", help="Ask each content K times, and say what that changes.")
+    ] = 1,
     max_calls: Annotated[int | None, typer.Option(min=0, metavar="N", help="Hard cap on sends.")] = None,
     max_concurrency: Annotated[int, typer.Option(min=1, metavar="N", help="Most sends in flight.")] = 64,
     max_per_second: Annotated[float | None, typer.Option(metavar="R", help="Most sends a second.")] = None,
@@ -42,6 +50,16 @@ def run(
         Literal["retry", "hold"], typer.Option(help="What to do with a send whose answer was lost.")
     ] = "retry",
     request_timeout: Annotated[float, typer.Option(metavar="S", help="Seconds one request may take.")] = 60.0,
+    price: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="P", help="Of one call, in any unit: progress shows the cost."),
+    ] = None,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose", "-v", count=True, help="Log what happens to standard error; -vv logs retries too."
+        ),
+    ] = 0,
     json_file: Json = None,
 ) -> None:
     """Send a dataset to the API; stored answers are never paid for again."""
@@ -51,15 +69,24 @@ def run(
     where = _one_endpoint(region, endpoint)
     if out is None and not dry_run:
         raise InputError("--out is missing: the folder for scores.parquet and run.json")
+    if price is not None and not math.isfinite(price):
+        raise InputError(f"--price is {price}; expected a number that is not negative")
     with _file_progress() as looked_at:
         samples = load_dataset(manifest, progress=looked_at)
     if dry_run:
-        plan = plan_run(samples, endpoint=where, cache=cache, campaign=campaign, endpoint_name=endpoint_name)
+        plan = plan_run(
+            samples,
+            endpoint=where,
+            cache=cache,
+            campaign=campaign,
+            endpoint_name=endpoint_name,
+            replicates=replicates,
+        )
         write_json(json_file, plan.to_dict())
         if json_file != "-":
             _print_run(plan.to_dict())
         return
-    with _call_progress() as called:
+    with _call_progress(price) as called, _logging(verbose):
         table = collect_scores(
             samples,
             endpoint=where,
@@ -72,6 +99,7 @@ def run(
             on_ambiguous=on_ambiguous,
             request_timeout_s=request_timeout,
             replay=replay,
+            replicates=replicates,
             progress=called,
         )
     assert out is not None  # noqa: S101 - for the type checker; refused above
@@ -118,7 +146,29 @@ def _file_progress() -> Any:
     return counting("looking at files")
 
 
-def _call_progress() -> Any:
+def _call_progress(price: float | None) -> Any:
     from finauth_eval.terminal import calling
 
-    return calling()
+    return calling(price=price)
+
+
+class _StandardError(logging.Handler):
+    """Writes to what standard error is at the moment: above a progress bar while there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stderr.write(printable(self.format(record)) + "\n")
+
+
+@contextmanager
+def _logging(verbose: int) -> Iterator[None]:
+    """Show the package's log, and only that: errors of this program always, the rest when it is asked for."""
+    logger, handler = logging.getLogger("finauth_eval"), _StandardError()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"))
+    before = logger.level
+    logger.addHandler(handler)
+    logger.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(before)

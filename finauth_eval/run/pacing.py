@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import math
 import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final
 
 import anyio
 
 __all__ = ["ConcurrencyLimit", "RateLimit", "RetryBudget", "backoff_s"]
+
+_AHEAD: Final = 8  # so many more than have a place may come near one
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -45,13 +49,28 @@ class ConcurrencyLimit:
         self._refused_level = math.inf
         self._refused_at = -math.inf
         self._successes = 0
-        self._freed = anyio.Event()
+        self._near = 0
+        self._coming: deque[anyio.Event] = deque()
+        self._waiting: deque[anyio.Event] = deque()
+
+    async def come_near(self) -> None:
+        """Wait until few others are between here and an answer; for what is costly to hold while waiting."""
+        if self._near < self.limit + _AHEAD and not self._coming:
+            self._near += 1
+            return
+        await _in_line(self._coming)
+
+    def go_away(self) -> None:
+        """Make room for another one to come near."""
+        self._near -= 1
+        self._wake()
 
     async def acquire(self) -> int:
         """Wait for a place; returns how many are then in flight."""
-        while self.in_flight >= self.limit:
-            await self._freed.wait()
-        self.in_flight += 1
+        if self.in_flight < self.limit and not self._waiting:
+            self.in_flight += 1
+        else:
+            await _in_line(self._waiting)
         return self.in_flight
 
     def release(self) -> None:
@@ -91,8 +110,19 @@ class ConcurrencyLimit:
         self.lowest_limit = min(self.lowest_limit, self.limit)
 
     def _wake(self) -> None:
-        freed, self._freed = self._freed, anyio.Event()
-        freed.set()
+        """Hand free places over, first come first served; the others sleep on."""
+        while self._waiting and self.in_flight < self.limit:
+            self.in_flight += 1
+            self._waiting.popleft().set()
+        while self._coming and self._near < self.limit + _AHEAD:
+            self._near += 1
+            self._coming.popleft().set()
+
+
+async def _in_line(line: deque[anyio.Event]) -> None:
+    mine = anyio.Event()
+    line.append(mine)
+    await mine.wait()
 
 
 class RateLimit:

@@ -21,7 +21,8 @@ class Plan:
 
     Attributes:
         dataset: What is to be scored.
-        questions: One for each content that can be sent, in the order of first appearance; its key is the store's.
+        questions: One for each content that can be sent and each replicate, in the order of first appearance and all
+            contents before the next replicate; its key is the store's.
         sources: For each key the samples that hold this content, in the dataset's order.
         known: The stored answers.
         rejected: Stored answers that could not be used, and why.
@@ -34,6 +35,11 @@ class Plan:
     known: Mapping[str, Stored]
     rejected: Sequence[str]
     held: Mapping[str, Stored] = field(default_factory=dict)
+
+    @property
+    def contents(self) -> dict[str, Sequence[Sample]]:
+        """The samples of each content, by the key of its first question."""
+        return {key: self.sources[key] for key, question in self.questions.items() if not question.replicate}
 
     @property
     def misses(self) -> list[str]:
@@ -57,23 +63,35 @@ class Plan:
         return replace(self, held=held)
 
 
-def make_plan(dataset: Dataset, store: Store, *, endpoint: Endpoint, campaign: str) -> Plan:
-    """Group the samples by content and look up what is known."""
+def make_plan(
+    dataset: Dataset, store: Store, *, endpoint: Endpoint, campaign: str, replicates: int = 1
+) -> Plan:
+    """Group the samples by content and look up what is known.
+
+    Args:
+        dataset: What is to be scored.
+        store: The open cache.
+        endpoint: Who is asked.
+        campaign: The campaign that answers belong to.
+        replicates: How often each content is asked, at least 1.
+    """
     questions: dict[str, Question] = {}
     sources: dict[str, list[Sample]] = {}
-    for sample in dataset.samples:
-        if sample.sha256 is None or sample.size is None:
-            continue
-        question = Question(
-            sha256=sample.sha256,
-            size=sample.size,
-            media_type=sample.media_type,
-            endpoint=endpoint.name,
-            api_version=API_VERSION,
-            campaign=campaign,
-        )
-        key = question.key
-        questions[key] = question
-        sources.setdefault(key, []).append(sample)
+    for replicate in range(replicates):
+        for sample in dataset.samples:
+            if sample.sha256 is None or sample.size is None:
+                continue
+            question = Question(
+                sha256=sample.sha256,
+                size=sample.size,
+                media_type=sample.media_type,
+                endpoint=endpoint.name,
+                api_version=API_VERSION,
+                campaign=campaign,
+                replicate=replicate,
+            )
+            key = question.key
+            questions[key] = question
+            sources.setdefault(key, []).append(sample)
     known, rejected = store.answers(questions)
     return Plan(dataset=dataset, questions=questions, sources=sources, known=known, rejected=rejected)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,7 @@ from finauth_eval.run.credentials import Credentials, load_credentials
 from finauth_eval.run.endpoint import Endpoint, resolve_endpoint
 from finauth_eval.run.plan import Plan, make_plan
 from finauth_eval.run.sender import MAX_ATTEMPTS, OnAmbiguous, Sender, SendingRules
+from finauth_eval.run.stability import replicate_frame, stability_fields
 from finauth_eval.run.store import Store, open_store
 from finauth_eval.run.table import audit_fields, count_fields, score_frame
 from finauth_eval.scores import ScoreTable, provenance_of_run
@@ -38,12 +39,28 @@ _PACKAGES: Final = ("finauth-eval", "httpx", "diskcache", "pandas", "pyarrow")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is: contents done and in all, sends, and the concurrency limit in use."""
+    """How far a run is.
+
+    Attributes:
+        done: Contents with an outcome, answers from the cache included.
+        total: Contents in all.
+        from_cache: Contents that were answered before.
+        sends: Calls made by this run, retries included.
+        retries: Those that repeat an earlier one.
+        in_flight: Calls whose answer is being waited for.
+        limit: Most calls at once at the moment.
+        billable: Calls that may have been billed: all but those that are known to be refused before any work was
+            done. (``possibly_billed`` of run.json counts those among them that gave nothing.)
+    """
 
     done: int
     total: int
+    from_cache: int
     sends: int
+    retries: int
+    in_flight: int
     limit: int
+    billable: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +94,7 @@ def plan_run(
     cache: Path | str = DEFAULT_CACHE,
     campaign: str = "default",
     endpoint_name: str | None = None,
+    replicates: int = 1,
 ) -> RunPlan:
     """What ``collect_scores`` would send, from the dataset and the cache alone; needs no credentials.
 
@@ -89,10 +107,11 @@ def plan_run(
         endpoint=resolve_endpoint(endpoint, name=endpoint_name),
         cache=Path(cache),
         campaign=campaign,
+        replicates=_at_least_one("replicates", replicates),
     )
     started, began = datetime.now(UTC), time.monotonic()
     with open_store(cache) as store:
-        plan = make_plan(dataset, store, endpoint=run.endpoint, campaign=campaign)
+        plan = make_plan(dataset, store, endpoint=run.endpoint, campaign=campaign, replicates=replicates)
         billed = store.possibly_billed(**run.scope)
     frame = score_frame(plan, {}, region=run.endpoint.region, unsendable={}, left_over="planned")
     summary = run.summary(frame, plan, None, billed, started=started, wall_s=time.monotonic() - began)
@@ -113,6 +132,7 @@ def collect_scores(
     on_ambiguous: OnAmbiguous = "retry",
     request_timeout_s: float = 60.0,
     replay: bool = False,
+    replicates: int = 1,
     credentials: Credentials | None = None,
     progress: Callable[[Progress], None] | None = None,
     patience: float = 1.0,
@@ -134,7 +154,10 @@ def collect_scores(
         max_per_second: Most sends a second.
         on_ambiguous: ``"retry"`` sends once more when an answer was lost, ``"hold"`` does not.
         request_timeout_s: Seconds one request may take, its answer included.
-        replay: Answer from the cache alone, without network or credentials.
+        replay: Answer from the cache alone, without network or credentials; what is missing is listed in
+            ``provenance.run["missing"]``.
+        replicates: How often each content is asked and paid for: the table has the first answer, ``replicates`` all,
+            and ``provenance.run["stability"]`` says what asking again changed.
         credentials: Key and secret; from the environment or .env by default.
         progress: Called after each content.
         patience: Factor on every wait of the runner's own.
@@ -168,6 +191,7 @@ def collect_scores(
         ),
         request_timeout_s=request_timeout_s,
         replay=replay,
+        replicates=_at_least_one("replicates", replicates),
         credentials=credentials,
         progress=progress,
         patience=patience,
@@ -214,6 +238,7 @@ class _Run:
     rules: SendingRules = SendingRules()  # noqa: RUF009 - frozen
     request_timeout_s: float = 60.0
     replay: bool = False
+    replicates: int = 1
     credentials: Credentials | None = None
     progress: Callable[[Progress], None] | None = None
     patience: float = 1.0
@@ -224,7 +249,13 @@ class _Run:
     async def carry_out(self) -> ScoreTable:
         started, began = datetime.now(UTC), time.monotonic()
         with open_store(self.cache) as store:
-            plan = make_plan(self.dataset, store, endpoint=self.endpoint, campaign=self.campaign)
+            plan = make_plan(
+                self.dataset,
+                store,
+                endpoint=self.endpoint,
+                campaign=self.campaign,
+                replicates=self.replicates,
+            )
             if self.rules.on_ambiguous == "hold":
                 plan = plan.holding_back(store.possibly_billed(**self.scope))
             sender = None if self.replay or not plan.misses else await self._send(plan, store)
@@ -237,7 +268,14 @@ class _Run:
             left_over=sender.stop.reason if sender and sender.stop else "not_cached",
         )
         summary = self.summary(frame, plan, sender, billed, started=started, wall_s=time.monotonic() - began)
-        return ScoreTable.from_frame(frame, source="run").with_provenance(**provenance_of_run(summary))
+        again = None
+        if self.replicates > 1:
+            again = replicate_frame(plan, sender.results if sender else {})
+            summary["stability"] = stability_fields(again, replicates=self.replicates)
+        if self.replay:
+            summary["missing"] = _missing(plan)
+        table = ScoreTable.from_frame(frame, source="run").with_provenance(**provenance_of_run(summary))
+        return replace(table, replicates=again)
 
     @property
     def scope(self) -> dict[str, str]:
@@ -305,12 +343,19 @@ class _Run:
 
     def _report(self, plan: Plan, sender: Sender) -> None:
         if self.progress is not None:
-            done = len(plan.known) + len(sender.results)
-            self.progress(
-                Progress(
-                    done=done, total=len(plan.questions), sends=sender.tally.sends, limit=sender.limit.limit
-                )
+            tally, total = sender.tally, len(plan.questions)
+            done = len(plan.known) + len(plan.held) + len(sender.results) + len(sender.unsendable)
+            now = Progress(
+                done=min(done, total),  # a file that vanished between two attempts is counted twice
+                total=total,
+                from_cache=len(plan.known),
+                sends=tally.sends,
+                retries=tally.retries,
+                in_flight=sender.in_flight,
+                limit=sender.limit.limit,
+                billable=tally.billable,
             )
+            self.progress(now)
 
     def _circumstances(self, started: datetime) -> dict[str, Any]:
         return {
@@ -320,12 +365,25 @@ class _Run:
             "region": self.endpoint.region,
             "campaign": self.campaign,
             "replay": self.replay,
-            "settings": asdict(self.rules) | {"request_timeout_s": self.request_timeout_s},
+            "settings": asdict(self.rules)
+            | {"request_timeout_s": self.request_timeout_s, "replicates": self.replicates},
             "started_at": started.isoformat(timespec="seconds"),
             "ended_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "package_versions": {name: version(name) for name in _PACKAGES}
             | {"python": platform.python_version()},
         }
+
+
+def _at_least_one(name: str, number: int) -> int:
+    if number < 1:
+        raise ValueError(f"{name} is {number}; expected at least 1")
+    return number
+
+
+def _missing(plan: Plan) -> dict[str, Any]:
+    """The samples that a replay found no answer for, by the first sample of each content."""
+    ids = list(dict.fromkeys(plan.sources[key][0].id for key in plan.misses))
+    return {"contents": len(ids), "sample_ids": ids[:1000]}
 
 
 def _sending_fields(sender: Sender | None) -> dict[str, Any]:

@@ -14,14 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Final, Literal
 
 import anyio
 
 from finauth_eval.detection import Detection, Kind, NoResponse
 from finauth_eval.errors import StoreError
-from finauth_eval.media import MediaFile, read_media
+from finauth_eval.media import MediaFile, forget_folders, read_media
 from finauth_eval.run.client import ApiClient
+from finauth_eval.run.journal import Journal
 from finauth_eval.run.pacing import ConcurrencyLimit, RateLimit, RetryBudget, backoff_s
 from finauth_eval.run.plan import Plan
 from finauth_eval.run.records import Outcome, Question, Stored
@@ -34,6 +36,8 @@ _log = logging.getLogger("finauth_eval")
 OnAmbiguous = Literal["retry", "hold"]
 
 MAX_ATTEMPTS: Final = 5
+_SMALL: Final = 256 * 1024
+_SPARE_WORKERS: Final = 16
 _WINDOW: Final = 50  # bad answers are judged over so many
 _OUR_BUG: Final = 10  # so many first answers that all reject the request stop the run
 _FREQUENCY_REFUSALS: Final = 20
@@ -91,6 +95,11 @@ class Tally:
     answers: Counter[str] = field(default_factory=Counter)
     largest_skew_s: float = 0.0
 
+    @property
+    def billable(self) -> int:
+        """Sends that may have been billed: all but those that are known to be refused before any work was done."""
+        return self.sends - sum(self.answers[kind] for kind in _FREE)
+
 
 class Sender:
     """Sends what a plan lacks; ``results`` has an outcome for every question that got one.
@@ -130,6 +139,7 @@ class Sender:
         self.unsendable: dict[str, MediaFile] = {}
         self._plan = plan
         self._store = store
+        self._journal = Journal(store.together)
         self._client = client
         self._rules = rules
         self._key_fingerprint = key_fingerprint
@@ -146,19 +156,35 @@ class Sender:
         self._rejected_first: list[tuple[str, Question, Stored]] | None = []
         self._in_a_row: Counter[Kind] = Counter()
 
+    @property
+    def in_flight(self) -> int:
+        """Calls whose answer is being waited for."""
+        return self._in_flight
+
     async def run(self) -> None:
         """Work until every question is answered, given up, or the run is stopped; what is in flight is drained."""
-        workers = min(self._rules.max_concurrency, len(self._queue))
+        forget_folders()
+        # more than may be in flight: while some wait for the disk, others have their turn
+        workers = min(self._rules.max_concurrency + _SPARE_WORKERS, len(self._queue))
+        _log.info(
+            "asking %s for %d of %d contents, at most %d at once at first",
+            self._client.endpoint.url, len(self._queue), len(self._plan.questions), self.limit.limit,
+        )  # fmt: skip
         async with anyio.create_task_group() as outer:
             outer.start_soon(self._watch)
+            outer.start_soon(self._journal.keep)
             async with anyio.create_task_group() as inner:
                 for _ in range(workers):
                     inner.start_soon(self._worker)
-            outer.cancel_scope.cancel()  # the watch; no request is left that could be cancelled
-        try:
-            self._settle_first_rejections()
-        except StoreError as error:
-            self._halt(6, "stopped", f"stopped: {error}")
+            try:
+                await self._settle_first_rejections()
+            except StoreError as error:
+                self._halt(6, "stopped", f"stopped: {error}")
+            outer.cancel_scope.cancel()  # watch and journal; no request is left that could be cancelled
+        _log.info(
+            "%d sends, %d of them retries; answers: %s",
+            self.tally.sends, self.tally.retries, dict(sorted(self.tally.answers.items())),
+        )  # fmt: skip
 
     async def _watch(self) -> None:
         """Notice the user's wish to stop while everybody else waits for the network."""
@@ -205,16 +231,16 @@ class Sender:
             self._settle_doubt(key, outcome)
             if isinstance(outcome, Detection) or outcome.permanent:
                 self._budget.give_back(taken)
-                self._keep(key, send, question, self._stored(outcome, attempts))
+                await self._keep(key, send, question, self._stored(outcome, attempts))
                 return
-            self._strike(send, question, outcome)
+            await self._strike(send, question, outcome)
             last = outcome
             tried[outcome.kind] += 1
             if outcome.kind in (Kind.CONCURRENCY, Kind.TOO_OFTEN):
                 attempts -= 1  # not this content's fault
                 wait = self._chance.uniform(0.05, 0.25) * (1 + self._in_a_row[outcome.kind])
             elif tried[Kind.CUT_OFF] >= _UPLOADS_CUT_OFF and question.size >= _PROBABLY_TOO_LARGE:
-                self._too_large(key, question, outcome, attempts)
+                await self._too_large(key, question, outcome, attempts)
                 return
             else:
                 cost = self._worth_a_retry(outcome, attempts, tried)
@@ -224,7 +250,12 @@ class Sender:
                 taken += cost
                 signed_again = outcome.kind is Kind.SIGNATURE
                 wait = 0.0 if signed_again else backoff_s(attempts, chance=self._chance)
-            await self._nap(max(outcome.retry_after_s or 0.0, self._patience * wait))
+            wait = max(outcome.retry_after_s or 0.0, self._patience * wait)
+            _log.debug(
+                "content %.12s: %s (%s) %s; again in %.2f s",
+                question.sha256, outcome.reason, outcome.kind.value, outcome.detail, wait,
+            )  # fmt: skip
+            await self._nap(wait)
 
     def _stored(self, outcome: Outcome, attempts: int) -> Stored:
         return Stored(outcome=outcome, attempts=attempts, key_fingerprint=self._key_fingerprint)
@@ -234,35 +265,70 @@ class Sender:
     ) -> tuple[str, Outcome, int] | None:
         """One send, on record before it happens; ``None`` when it may not happen any more."""
         finds_out = self._doubted == key  # it must not wait for a place behind those who wait for it
-        if not finds_out:
+        if finds_out:
+            return await self._with_media(key, question, again=again, in_a_place=False)
+        await (
+            self.limit.come_near()
+        )  # the file is read before there is a place: few at a time hold their bytes
+        try:
+            return await self._with_media(key, question, again=again, in_a_place=True)
+        finally:
+            self.limit.go_away()
+
+    async def _with_media(
+        self, key: str, question: Question, *, again: bool, in_a_place: bool
+    ) -> tuple[str, Outcome, int] | None:
+        """Read, put on record, and send once there is a place: what takes time is done while others are answered."""
+        if self.stop is not None:
+            return None
+        # a small file was hashed a moment ago: to read it again takes less than to hand it to another thread
+        small = question.size <= _SMALL
+        media = self._media(key) if small else await anyio.to_thread.run_sync(self._media, key)
+        if isinstance(media, MediaFile):
+            self.unsendable[key] = media
+            return None
+        if not self._may_send():
+            return None
+        send = await self._on_record(question, again=again)
+        if in_a_place:
             await self.limit.acquire()
         try:
-            if not self._may_send():
-                return None
-            media = await anyio.to_thread.run_sync(self._media, key)
-            if isinstance(media, MediaFile):
-                self.unsendable[key] = media
-                return None
             await self.rate.acquire()
-            while self._doubted not in (None, key) and self.stop is None:
+            while self._doubted not in (None, key) and not self._dropped():
                 await self._nap(0.05)
-            if not self._may_send():
-                return None
-            return await self._on_record(question, media, again=again)
+            if not self._dropped():
+                return send, *await self._sent(media, question)
         finally:
-            if not finds_out:
+            if in_a_place:
                 self.limit.release()
+        self.tally.sends -= 1
+        self.tally.retries -= again
+        await self._journal.write(partial(self._store.record_free, send))
+        return None
 
-    async def _on_record(self, question: Question, media: bytes, *, again: bool) -> tuple[str, Outcome, int]:
-        send = self._store.record_send(question, at=datetime.now(UTC).isoformat(timespec="milliseconds"))
-        self.tally.sends += 1
+    async def _on_record(self, question: Question, *, again: bool) -> str:
+        """Put a send on record before it happens."""
+        self.tally.sends += 1  # before it waits for the disk, or others would pass the cap meanwhile
         self.tally.retries += again
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        try:
+            return await self._journal.write(partial(self._store.record_send, question, at=at))
+        except StoreError:
+            self.tally.sends -= 1
+            self.tally.retries -= again
+            raise
+
+    async def _sent(self, media: bytes, question: Question) -> tuple[Outcome, int]:
         self._in_flight += 1
         in_flight = self._in_flight
         try:
-            return send, await self._client.detect(media, question.media_type), in_flight
+            return await self._client.detect(media, question.media_type), in_flight
         finally:
             self._in_flight -= 1
+
+    def _dropped(self) -> bool:
+        """Whether the run was stopped; what is on record within the cap of calls is sent all the same."""
+        return self.stop is not None and self.stop.reason != "max_calls"
 
     def _settle_doubt(self, key: str, outcome: Outcome) -> None:
         """After the first refused signature everybody waits for the answer to a second one."""
@@ -295,6 +361,7 @@ class Sender:
 
     def _learn(self, outcome: Outcome, in_flight: int) -> None:
         """Everything that one answer says about the server, before it is asked what it says about the content."""
+        limit_before = self.limit.limit
         self._note_skew(outcome)
         kind = outcome.kind if isinstance(outcome, NoResponse) else None
         self.tally.answers[kind.value if kind else "scored"] += 1
@@ -305,8 +372,15 @@ class Sender:
             self.limit.refused(in_flight_then=in_flight)
         elif kind in (None, Kind.PERMANENT, Kind.REJECTED):
             self.limit.succeeded(in_flight_then=in_flight)
+        if self.limit.limit != limit_before:
+            lowered = self.limit.limit < limit_before  # going up is a line an answer at first
+            _log.log(
+                logging.INFO if lowered else logging.DEBUG,
+                "at most %d calls at once from now on, %d before", self.limit.limit, limit_before,
+            )  # fmt: skip
         if kind is Kind.TOO_OFTEN:
             self.rate.slow_down(pause_s=self._patience * min(10, self._in_a_row[kind]))
+            _log.info("called too often: at most %.3g calls a second from now on", self.rate.per_second)
         if isinstance(outcome, NoResponse):
             self._stop_for(outcome)
         self._judge_recent(kind)
@@ -390,15 +464,19 @@ class Sender:
         if last.kind in (Kind.TRANSIENT, Kind.NEVER_SENT, Kind.CUT_OFF):
             detail = f"{last.reason}: {last.detail}".removeprefix("gave_up: ").rstrip(": ")
             last = replace(last, reason="gave_up", detail=detail)
+        _log.debug(
+            "content %.12s: given up after %d attempts: %s (%s) %s",
+            self._plan.questions[key].sha256, attempts, last.reason, last.kind.value, last.detail,
+        )  # fmt: skip
         self.results[key] = self._stored(last, attempts)
 
-    def _strike(self, send: str, question: Question, outcome: NoResponse) -> None:
+    async def _strike(self, send: str, question: Question, outcome: NoResponse) -> None:
         if outcome.kind in _FREE:
-            self._store.record_free(send)
+            await self._journal.write(partial(self._store.record_free, send))
         else:
-            self._store.record_possibly_billed(send, question, outcome)
+            await self._journal.write(partial(self._store.record_possibly_billed, send, question, outcome))
 
-    def _keep(self, key: str, send: str, question: Question, stored: Stored) -> None:
+    async def _keep(self, key: str, send: str, question: Question, stored: Stored) -> None:
         """Put a final outcome on disk.
 
         While every answer so far rejects the request as malformed, the fault may be ours: then the rejections wait,
@@ -415,28 +493,29 @@ class Sender:
                     3, "rejected", f"stopped: the first {_OUR_BUG} requests were all rejected ({said})"
                 )
             return
-        self._settle_first_rejections()
-        self._store.record_answer(send, question, stored)
+        await self._settle_first_rejections()
+        await self._journal.write(partial(self._store.record_answer, send, question, stored))
 
-    def _settle_first_rejections(self) -> None:
+    async def _settle_first_rejections(self) -> None:
         waiting, self._rejected_first = self._rejected_first or [], None
         for send, question, stored in waiting:
             if self.stop is not None and self.stop.reason == "rejected":
-                self._store.record_free(send)
+                await self._journal.write(partial(self._store.record_free, send))
             else:
-                self._store.record_answer(send, question, stored)
+                await self._journal.write(partial(self._store.record_answer, send, question, stored))
 
-    def _too_large(self, key: str, question: Question, outcome: NoResponse, attempts: int) -> None:
+    async def _too_large(self, key: str, question: Question, outcome: NoResponse, attempts: int) -> None:
         """A server that refuses a size may just close: after some tries that is what a cut-off upload means."""
         detail = f"the connection was closed in mid-upload {_UPLOADS_CUT_OFF} times"
         final = replace(outcome, kind=Kind.PERMANENT, reason="too_large", detail=detail)
-        send = self._store.record_send(question, at=outcome.received_at)
         self.results[key] = kept = self._stored(final, attempts)
-        self._store.record_answer(send, question, kept)
+        send = await self._journal.write(partial(self._store.record_send, question, at=outcome.received_at))
+        await self._journal.write(partial(self._store.record_answer, send, question, kept))
 
     def _halt(self, exit_code: int, reason: str, message: str) -> None:
         if self.stop is None:
             self.stop = Stop(exit_code=exit_code, reason=reason, message=message)
+            _log.info("no more sends: %s", message)
             self._stopped.set()
 
     async def _nap(self, seconds: float) -> None:

@@ -17,7 +17,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,15 +25,35 @@ import diskcache
 from filelock import FileLock, Timeout
 
 from finauth_eval.detection import NoResponse
-from finauth_eval.errors import StoreError, StoreLocked
+from finauth_eval.errors import InputError, StoreError, StoreLocked
 from finauth_eval.run.records import ODD, Question, Stored, answer_to_dict, note_from_text, stored_from_text
+from finauth_eval.wellformed import well_formed
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Entry", "Store", "StoreReader", "open_store", "read_store", "require_store"]
 
 _UNLIMITED: Final = 2**62
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
     ["nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "afs", "ceph", "glusterfs", "fuse.sshfs", "9p"]
 )
+
+_DATABASE: Final = "cache.db"
+_OUR_TRIGGERS: Final = frozenset(f"Settings_{on}" for on in (
+    "count_insert", "count_delete", "size_insert", "size_update", "size_delete"))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A row of the database.
+
+    Attributes:
+        name: Its key, or how a key that is no text of ours looks.
+        text: What it holds; ``None`` where it is not stored as this tool stores.
+        problem: Why there is no text.
+    """
+
+    name: str
+    text: str | None
+    problem: str = ""
 
 
 class StrictDisk(diskcache.Disk):  # type: ignore[misc]  # diskcache is published without types
@@ -60,6 +80,15 @@ def _row_text(mode: object, filename: object, value: object) -> str:
     if mode != diskcache.core.MODE_RAW or filename is not None:
         raise StoreError("the cache holds an entry that this tool did not write; it was not read")
     return _only_text(value)
+
+
+def _entry(key: object, raw: object, mode: object, filename: object, value: object) -> Entry:
+    if type(key) is not str or not raw:
+        return Entry(name=well_formed(repr(key)[:60]), text=None, problem="its key is not one of this tool's")
+    try:
+        return Entry(name=key, text=_row_text(mode, filename, value))
+    except StoreError as error:
+        return Entry(name=key, text=None, problem=str(error))
 
 
 def _text_or_blank(mode: object, filename: object, value: object) -> str:
@@ -90,19 +119,8 @@ def open_store(folder: Path | str, *, allow_network: bool = False) -> Iterator[S
     folder = Path(folder)
     with _translated(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not allow_network and (kind := _network_file_system(folder)):
-            raise StoreError(f"{folder} is on a network file system ({kind}); put the cache on a local disk")
-        lock = FileLock(folder / "run.lock")
-        holder = folder / "holder.json"
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            raise StoreLocked(
-                f"the cache {folder} is in use by {_holder(holder)}; wait for it to end"
-            ) from error
-    try:
-        with _translated(folder):
-            holder.write_text(json.dumps({"pid": os.getpid(), "thread": threading.get_ident()}))
+    with _held(folder, allow_network=allow_network):
+        with _translated(folder), _settings_checked(folder):
             # SQLite looks at the tables now and not at the first write
             cache = diskcache.Cache(
                 directory=str(folder),
@@ -119,17 +137,62 @@ def open_store(folder: Path | str, *, allow_network: bool = False) -> Iterator[S
             yield Store(folder=folder, cache=cache)
         finally:
             cache.close()
+
+
+@contextmanager
+def read_store(folder: Path | str, *, allow_network: bool = False) -> Iterator[StoreReader]:
+    """Hold a cache that is there and read it; no entry is made or changed, and no run can open it meanwhile.
+
+    Raises:
+        InputError: There is no cache; none is made.
+        StoreLocked: Another process holds it; the message names the holder.
+        StoreError: It can't be read.
+    """
+    require_store(folder)
+    with _held(Path(folder), allow_network=allow_network):
+        yield StoreReader(folder=Path(folder))
+
+
+def require_store(folder: Path | str) -> None:
+    """Refuse a folder that holds no cache, where opening one would make it.
+
+    Raises:
+        InputError: There is no cache in it.
+    """
+    folder = Path(folder)
+    with _translated(folder):
+        there = (folder / _DATABASE).is_file()
+    if not there:
+        raise InputError(f"{folder}: there is no cache; expected a folder that a run had as its --cache")
+
+
+@contextmanager
+def _held(folder: Path, *, allow_network: bool) -> Iterator[None]:
+    lock, holder = FileLock(folder / "run.lock"), folder / "holder.json"
+    with _translated(folder):
+        if not allow_network and (kind := network_file_system(folder)):
+            raise StoreError(f"{folder} is on a network file system ({kind}); put the cache on a local disk")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise StoreLocked(
+                f"the cache {folder} is in use by {named_holder(holder)}; wait for it to end"
+            ) from error
+    try:
+        with _translated(folder):
+            holder.unlink(missing_ok=True)  # in a cache from a stranger it may be a link to something dear
+            holder.write_text(json.dumps({"pid": os.getpid(), "thread": threading.get_ident()}))
+        yield
     finally:
         holder.unlink(missing_ok=True)
         lock.release()
 
 
-class Store:
-    """The open cache. Every write is on disk when its method returns."""
+class StoreReader:
+    """The entries of a cache that is held; nothing that is read is taken on trust."""
 
-    def __init__(self, *, folder: Path, cache: Any) -> None:
+    def __init__(self, *, folder: Path) -> None:
         self.folder = folder
-        self._cache = cache
 
     def answers(self, keys: Iterable[str]) -> tuple[dict[str, Stored], list[str]]:
         """The stored answers among these keys, by one query, and why some could not be used.
@@ -154,6 +217,61 @@ class Store:
                 except (StoreError, *ODD) as error:
                     rejected.append(f"{key[:12]}…: {error}")
         return found, rejected
+
+    def possibly_billed(self, *, endpoint: str, campaign: str) -> list[dict[str, Any]]:
+        """Sends of a campaign that may have been billed without an answer, oldest first.
+
+        A record that can't be read is listed too, whatever it belongs to.
+        """
+        query = "SELECT mode, filename, value FROM Cache WHERE key LIKE 'send/%' OR key LIKE 'billed/%'"
+        notes = []
+        with _translated(self.folder), self._reading() as connection:
+            for mode, filename, value in connection.execute(query):
+                note = note_from_text(_text_or_blank(mode, filename, value))
+                if (note.pop("endpoint"), note.pop("campaign")) in ((endpoint, campaign), (None, None)):
+                    notes.append(note)
+        return sorted(notes, key=lambda note: (note["at"], note["sha256"]))
+
+    def entries(self, *, about: Question | None = None) -> Iterator[Entry]:
+        """Every row by one query, or those of one question and those that name its content."""
+        query, values = "SELECT key, raw, mode, filename, value FROM Cache", list[str]()
+        if about is not None:
+            query, values = f"{query} WHERE instr(key, ?) OR instr(value, ?)", [about.key, about.sha256]
+        with _translated(self.folder), self._reading() as connection:
+            for row in connection.execute(query, values):
+                yield _entry(*row)
+
+    def damages(self) -> list[str]:
+        """What SQLite's own check finds wrong, and triggers that this tool did not make."""
+        with _translated(self.folder), self._reading() as connection:
+            found = [str(line) for (line,) in connection.execute("PRAGMA integrity_check(20)")]
+            triggers = connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        strange = sorted(str(name) for (name,) in triggers if name not in _OUR_TRIGGERS)
+        return [line for line in found if line != "ok"] + [
+            f"a trigger that this tool did not make: {name}" for name in strange
+        ]
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        path = (self.folder / _DATABASE).absolute().as_uri()
+        connection = sqlite3.connect(f"{path}?mode=ro", uri=True)
+        # one row that is not UTF-8 must not fail the query for all the others
+        connection.text_factory = lambda raw: raw.decode("utf-8", errors="backslashreplace")
+        try:
+            # a view in the table's place could make a query go on for ever
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'view'").fetchone():
+                raise StoreError(f"the cache {self.folder} holds a view that this tool did not make")
+            yield connection
+        finally:
+            connection.close()
+
+
+class Store(StoreReader):
+    """The open cache. Every write is on disk when its method returns."""
+
+    def __init__(self, *, folder: Path, cache: Any) -> None:
+        super().__init__(folder=folder)
+        self._cache = cache
 
     def record_send(self, question: Question, *, at: str) -> str:
         """Put a send on record before it happens; returns its name.
@@ -188,30 +306,27 @@ class Store:
             self._set(f"billed/{send}", note)
             self._delete(f"send/{send}")
 
-    def possibly_billed(self, *, endpoint: str, campaign: str) -> list[dict[str, Any]]:
-        """Sends of a campaign that may have been billed without an answer, oldest first.
+    def add_answers(self, answers: Iterable[tuple[Question, Stored]]) -> None:
+        """Keep outcomes that were asked for elsewhere, all or none."""
+        with self._transaction():
+            for question, stored in answers:
+                self._set(f"answer/{question.key}", answer_to_dict(question, stored))
 
-        A record that can't be read is listed too, whatever it belongs to.
-        """
-        query = "SELECT mode, filename, value FROM Cache WHERE key LIKE 'send/%' OR key LIKE 'billed/%'"
-        notes = []
-        with _translated(self.folder), self._reading() as connection:
-            for mode, filename, value in connection.execute(query):
-                note = note_from_text(_text_or_blank(mode, filename, value))
-                if (note.pop("endpoint"), note.pop("campaign")) in ((endpoint, campaign), (None, None)):
-                    notes.append(note)
-        return sorted(notes, key=lambda note: (note["at"], note["sha256"]))
+    def remove_answers(self, keys: Iterable[str]) -> None:
+        """Forget outcomes, all or none; what is on record of sends stays."""
+        with self._transaction():
+            for key in keys:
+                self._delete(f"answer/{key}")
 
     @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        path = (self.folder / "cache.db").absolute().as_uri()
-        connection = sqlite3.connect(f"{path}?mode=ro", uri=True)
-        # one row that is not UTF-8 must not fail the query for all the others
-        connection.text_factory = lambda raw: raw.decode("utf-8", errors="backslashreplace")
-        try:
-            yield connection
-        finally:
-            connection.close()
+    def together(self) -> Iterator[None]:
+        """What is recorded inside is on disk when this ends, or none of it.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        with self._transaction():
+            yield
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -235,11 +350,21 @@ def _translated(folder: Path) -> Iterator[None]:
         yield
     except diskcache.Timeout as error:  # all that diskcache says when a write can't begin
         raise StoreError(f"the cache {folder} does not take a write; it is locked or read-only") from error
-    except (sqlite3.Error, OSError) as error:
+    # UnicodeDecodeError: SQLite's own message may quote a damaged database
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         raise StoreError(f"the cache {folder} can't be read or written: {error}") from error
 
 
-def _holder(file: Path) -> str:
+@contextmanager
+def _settings_checked(folder: Path) -> Iterator[None]:
+    """The cache's own table of settings goes through diskcache as it is; what an edited one raises is told."""
+    try:
+        yield
+    except (TypeError, ValueError, AttributeError) as error:
+        raise StoreError(f"the cache {folder} has settings that this tool did not write: {error}") from error
+
+
+def named_holder(file: Path) -> str:
     try:
         pid = int(json.loads(file.read_text())["pid"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -247,7 +372,7 @@ def _holder(file: Path) -> str:
     return f"the process {pid}" if pid != os.getpid() else "another run in this process"
 
 
-def _network_file_system(folder: Path) -> str | None:
+def network_file_system(folder: Path) -> str | None:
     """The kind of network file system that a folder is on, where Linux says so."""
     try:
         mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")

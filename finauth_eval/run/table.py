@@ -39,7 +39,7 @@ def score_frame(
         left_over: Reason of the samples that were not reached.
     """
     by_sample: dict[str, Row] = {}
-    for key, samples in plan.sources.items():
+    for key, samples in plan.contents.items():
         cached = key in plan.known
         stored = plan.known.get(key) or results.get(key)
         problem = unsendable[key].problem if key in unsendable else None

@@ -64,6 +64,13 @@ COMMANDS = [
     "plan",
     "report",
     "sandbox",
+    "cache stats",
+    "cache explain",
+    "cache verify",
+    "cache export",
+    "cache import",
+    "cache prune",
+    "doctor",
 ]
 
 
@@ -195,6 +202,22 @@ def test_what_has_no_threshold_is_told_and_not_exported(cli, table, tmp_path):
     assert done.exit_code == 2
     assert "nothing to export: needs 299 bona fide samples, has 60" in done.stderr
     assert not (tmp_path / "policy.json").exists()
+    done = cli("recommend", table, "--export", "policy.json")
+    assert (done.exit_code, "name one" in done.stderr) == (2, True)
+    (tmp_path / "low.csv").write_text("label,score\n" + "real,0.1\n" * 60 + "fake,\n" * 100)
+    done = cli("recommend", "low.csv", "--max-bpcer", "0.05", "--export", "policy.json")
+    assert done.exit_code == 7
+    assert not (tmp_path / "policy.json").exists()
+
+
+def test_promises_of_a_policy_file_are_kept_too(cli, table, tmp_path):
+    (tmp_path / "goals.toml").write_text(
+        'schema = "finauth-eval/policies/1"\n[[policy]]\nname = "max_bpcer"\ntarget = 0.1\n'
+    )
+    done = cli("recommend", table, "--policy", "goals.toml", "--cost", "miss=20,alarm=1", "--prior", "0.5",
+               "--keep-promises", "--json", "-")  # fmt: skip
+    _, kept = json.loads(done.stdout)["recommendations"][:2]
+    assert kept["policy"]["subject_to"] == [{"name": "max_bpcer", "target": 0.1}]
 
 
 def test_a_plan_says_what_given_numbers_of_samples_allow(cli):
@@ -285,6 +308,13 @@ def test_low_coverage_exits_7_after_saying_what_there_is(cli, tmp_path):
         (["recommend", "X", "--max-bpcer", "0.1", "--joint"], "--by"),
         (["recommend", "X", "--max-bpcer", "0.1", "--review-capacity", "0.1"], "--cost"),
         (["recommend", "X", "--max-bpcer", "0.1", "--keep-promises"], "--cost"),
+        (
+            ["recommend", "X", "--cost", "miss=1,alarm=1", "--prior", "0.1", "--keep-promises"],
+            "a promise to keep",
+        ),
+        (["recommend", "X", "--max-bpcer", "0.1", "--prior", "0.1"], "--cost"),
+        (["recommend", "X", "--max-bpcer", "0.1", "--pooled"], "--max-apcer"),
+        (["plan", "--max-bpcer", "0.1", "--n", "99999999999999999999"], "at most"),
         (["recommend", "X", "--cost", "miss=1,alarm=1", "--prior", "2"], "prior is 2.0"),
         (
             ["recommend", "X", "--cost", "miss=1,alarm=1", "--prior", "0.1", "--review-capacity", "2"],

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -31,7 +33,9 @@ def start(arguments: list[str], **streams: Any) -> subprocess.Popen[str]:
 
 
 def finish(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        arguments, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+    )
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -94,6 +98,56 @@ def test_after_kill_9_no_stored_answer_is_sent_again_and_the_table_is_whole(
     pd.testing.assert_frame_equal(frame[same], other[same])
     again = finish(command(root, server.endpoint, tmp_path))
     assert (again.returncode, json.loads((tmp_path / "run.json").read_text())["sends"]) == (0, 0)
+
+
+@pytest.mark.timeout(400)
+def test_five_thousand_files_survive_five_kills_at_random_moments(sandbox, make_png, tmp_path):
+    rng = np.random.default_rng(20261124)
+    server = sandbox(latency_ms=40)
+    root, copies = tmp_path / "faces", tmp_path / "copies"
+    for label, n in (("bona_fide", 3_000), ("attack/swap", 2_000)):
+        (root / label).mkdir(parents=True)
+        (copies / label).mkdir(parents=True)
+        for i in range(n):
+            content = make_png(10_000 * (label == "bona_fide") + i)
+            (root / label / f"{i}.png").write_bytes(content)
+            (copies / label / f"renamed {n - i} – {label[0]}.jpg").write_bytes(content)
+    seen: dict[str, int] = {}
+    kept: set[str] = set()
+    for moment in sorted(rng.integers(100, 4_800, 5).tolist()):
+        process = start(command(root, server.endpoint, tmp_path))
+        wait_for_scores(server, max(moment, len(kept) + 20))
+        if not seen:  # a second process meanwhile
+            second = finish(command(root, server.endpoint, tmp_path))
+            assert (second.returncode, f"in use by the process {process.pid}" in second.stderr) == (6, True)
+        time.sleep(float(rng.random()) / 5)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        time.sleep(0.3)  # what was in flight reaches the server's counters
+        now = server.stats()["scored"]
+        assert [sha for sha in kept if now[sha] > seen[sha]] == []
+        kept, seen = stored(tmp_path / "cache"), now
+    done = finish(command(root, server.endpoint, tmp_path))
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((tmp_path / "run.json").read_text())
+    assert (summary["samples"], summary["scored"], summary["not_sent"]) == (5_000, 5_000, {})
+    counts = server.stats()["scored"]
+    assert len(counts) == 5_000
+    paid_twice = [sha for sha, n in counts.items() if n > 1]
+    listed = Counter(note["sha256"] for note in summary["possibly_billed_sends"])
+    # each answer beyond the first of a content belongs to a send that is listed, for it was in flight at a kill
+    assert all(counts[sha] - 1 <= listed[sha] for sha in paid_twice)
+    assert summary["possibly_billed"] == listed.total() <= 5 * 64
+    table = pd.read_parquet(tmp_path / "run" / "scores.parquet")
+    other = finish(command(root, server.endpoint, tmp_path / "other"))
+    assert other.returncode == 0
+    undisturbed = pd.read_parquet(tmp_path / "other" / "run" / "scores.parquet")
+    same = ["sample_id", "label", "score", "outcome", "attack_type", "sha256", "threshold", "result"]
+    pd.testing.assert_frame_equal(table[same], undisturbed[same])
+    renamed = finish(command(copies, server.endpoint, tmp_path))
+    assert renamed.returncode == 0
+    summary = json.loads((tmp_path / "run.json").read_text())
+    assert (summary["sends"], summary["from_cache"], summary["scored"]) == (0, 5_000, 5_000)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
