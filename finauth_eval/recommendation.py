@@ -67,7 +67,7 @@ __all__ = [
 SCHEMA: Final = "finauth-eval/recommendation/1"
 Unseen = Literal["split", "holdout", "cross-fit"]
 _NOTHING_UNSEEN: Final = (
-    "Nothing is out of sample: with some samples left out there is not always a threshold for this goal."
+    "With some samples left out there is not always a threshold for this goal: nothing is out of sample."
 )
 _FOLDS_STREAM: Final = 11
 _HOLDOUT_STREAM: Final = 12
@@ -447,7 +447,7 @@ def _recommendation(
         else:
             notes = (
                 *notes,
-                "Too few samples to choose on some and measure on others: nothing is out of sample.",
+                _NOTHING_UNSEEN,
             )
     if cost is not None and measured is not None:
         cost = replace(cost, out_of_sample_per_decision=unseen_cost)
