@@ -94,7 +94,7 @@ def recommend(
         str | None, typer.Option("--by", metavar="COLUMN", help="Thresholds for each value of a column too.")
     ] = None,
     joint: Annotated[
-        bool, typer.Option("--joint", help="With --by: the promises of all segments hold at once.")
+        bool, typer.Option("--joint", help="With --by: each promise holds in all segments at once.")
     ] = False,
     confidence: Confidence = 0.95,
     cluster: Cluster = None,

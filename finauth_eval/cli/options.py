@@ -76,7 +76,7 @@ MaxApcerOption = Annotated[
 Cost = Annotated[
     str | None, typer.Option(metavar="miss=M,alarm=A", help="Costs of a missed attack and of an alarm.")
 ]
-Prior = Annotated[float | None, typer.Option(help="Share of attacks in production, for --cost; in (0, 1).")]
+Prior = Annotated[float | None, typer.Option(help="Share of attacks in production, for --cost; in [0, 1].")]
 ReviewCapacity = Annotated[
     float | None,
     typer.Option(metavar="Q", help="Share of traffic that people can review, with --cost; in [0, 1]."),

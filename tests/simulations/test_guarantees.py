@@ -141,6 +141,31 @@ def test_one_sample_a_subject_keeps_the_promise_that_all_samples_break(rounding,
         assert shares["none"] > allowed(draws["none"])  # why the naive one is marked as such
 
 
+@pytest.mark.parametrize("rounding", ROUNDINGS)
+def test_max_apcer_over_four_unequal_types_holds_for_subjects_too(rounding):
+    rng = np.random.default_rng(48)
+    each, target, sizes = 8, 0.05, {"a": 70, "b": 110, "c": 160, "d": 240}
+    kinds = np.repeat([*sizes], [*sizes.values()])
+    frame = pd.DataFrame({
+        "label": "attack", "score": 0.5, "subject": np.repeat(np.arange(kinds.size), each),
+        "attack_type": np.repeat(kinds, each),
+    })  # fmt: skip
+    samples = ScoreTable.from_frame(frame)
+    # b is the worst type at every threshold; 0.9 of a score's variance is the subject's
+    shift = np.where(kinds == "b", 0, 3)
+    half_a_tick = {as_drawn: 0.0, two_decimals: 0.005, tenths: 0.05}[rounding]
+    broken = 0
+    for i in range(DRAWS):
+        own = np.repeat(np.sqrt(0.9) * rng.normal(size=kinds.size) + shift, each)
+        table = with_scores(samples, rounding(own + np.sqrt(0.1) * rng.normal(size=own.size)))
+        found = recommend(table, [MaxApcer(target)], cross_fit=False, intervals=False, seed=i)["max_apcer"]
+        broken += stats.norm.cdf(found.threshold - half_a_tick) > target + 1e-12
+    say(
+        f"\nAPCER <= 5% over 4 types, the worst with 110 subjects, {rounding.__name__}: broken {broken / DRAWS:.4f}"
+    )
+    assert 0 < broken / DRAWS <= allowed(DRAWS)
+
+
 def test_a_least_cost_among_promises_keeps_them():
     """Choosing by cost within the bounds of a promise must not break it."""
     rng = np.random.default_rng(20)
