@@ -1,3 +1,7 @@
+from .baselines import accept_baseline as accept_baseline
+from .baselines import read_baseline as read_baseline
+from .comparison import Comparison as Comparison
+from .comparison import compare as compare
 from .dataset import Dataset as Dataset
 from .dataset import Sample as Sample
 from .dataset import check_dataset as check_dataset
@@ -10,6 +14,12 @@ from .detection import NoResponse as NoResponse
 from .errors import FinauthEvalError as FinauthEvalError
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
+from .gate import Rule as Rule
+from .gate import Verdict as Verdict
+from .gate import check as check
+from .gate import read_rules as read_rules
+from .history import History as History
+from .history import read_history as read_history
 from .metrics.calibration import prior_shift as prior_shift
 from .metrics.estimate import Estimate as Estimate
 from .plots import ConfusionDisplay as ConfusionDisplay

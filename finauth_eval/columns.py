@@ -36,7 +36,7 @@ def read_columns(frame: pd.DataFrame, *, score_range: ScoreRange, source: str) -
     """An array for each of ``COLUMNS``, and the frame's further columns as they are.
 
     Args:
-        frame: With at least ``label`` and ``score``, as ``name_columns`` gives it.
+        frame: With at least ``score``, as ``name_columns`` gives it; without ``label`` every label is missing.
         score_range: ``"unit"`` refuses scores outside [0, 1]; ``"any"`` takes every finite number.
         source: What to call the data in messages.
 
@@ -45,7 +45,9 @@ def read_columns(frame: pd.DataFrame, *, score_range: ScoreRange, source: str) -
     """
     _refuse_nested(frame, source)
     columns: dict[str, Any] = {"sample_id": _sample_ids(frame)}
-    columns["label"] = label = _labels(frame["label"], source=source)
+    columns["label"] = label = (
+        _labels(frame["label"], source=source) if "label" in frame.columns else _no_labels(len(frame))
+    )
     columns["score"] = score = _scores(frame["score"], score_range=score_range, source=source)
     columns["outcome"] = _outcomes(frame, np.isnan(score), source=source)
     columns["attack_type"] = _attack_types(frame, label.codes == 1)
@@ -77,14 +79,23 @@ def refuse_twins(names: Sequence[str], source: object) -> None:
         raise ScoresError(f"{source}: the column {twice[0]!r} occurs more than once")
 
 
-def name_columns(frame: pd.DataFrame, names: dict[str, str], *, source: str) -> pd.DataFrame:
+def name_columns(
+    frame: pd.DataFrame, names: dict[str, str], *, source: str, require_labels: bool = True
+) -> pd.DataFrame:
     """The frame with the columns that ``names`` gives for a meaning under the name of that meaning.
+
+    Args:
+        frame: As it was read.
+        names: The name of the column for each of ``label``, ``score`` and ``attack_type``.
+        source: What to call the data in messages.
+        require_labels: Whether a frame without a column ``label`` is refused; one that was named is needed always.
 
     Raises:
         ScoresError: A column that is needed or was named is not there, or a name occurs twice.
     """
     found = [str(column).strip() for column in frame.columns]
-    for meaning in ("label", "score"):
+    needed = ("label", "score") if require_labels or names["label"] != "label" else ("score",)
+    for meaning in needed:
         if names[meaning] not in found:
             raise ScoresError(
                 f"{source}: there is no column {names[meaning]!r}; the columns are {', '.join(found) or 'none'}"
@@ -123,6 +134,12 @@ def _labels(column: pd.Series[Any], *, source: str) -> pd.Categorical[Any]:
         raise ScoresError(f"{source}: {where(row)}: label is {seen}; expected one of {ACCEPTED}")
     lookup = np.array([1 if label == "attack" else 0 for label in classes] or [0], dtype=np.int8)
     return pd.Categorical.from_codes(lookup[codes], categories=pd.Index(["bona_fide", "attack"]))
+
+
+def _no_labels(n: int) -> pd.Categorical[Any]:
+    return pd.Categorical.from_codes(
+        np.full(n, -1, dtype=np.int8), categories=pd.Index(["bona_fide", "attack"])
+    )
 
 
 def _scores(column: pd.Series[Any], *, score_range: ScoreRange, source: str) -> NDArray[np.float64]:

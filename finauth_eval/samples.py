@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from finauth_eval.errors import ScoresError
 from finauth_eval.metrics.clustered import ClusteredScores
 from finauth_eval.metrics.counts import ScoreCounts
 
@@ -83,7 +84,15 @@ class SampleArrays:
 
     @classmethod
     def of(cls, table: ScoreTable) -> SampleArrays:
-        """From a table; attacks without a type become ``"unspecified"`` where others have one."""
+        """From a table; attacks without a type become ``"unspecified"`` where others have one.
+
+        Raises:
+            ScoresError: The table has no labels.
+        """
+        if not table.labelled:
+            raise ScoresError(
+                f"{table.provenance.source}: there is no column 'label'; without labels only compare says something"
+            )
         kinds = table.frame["attack_type"].cat
         codes, types = kinds.codes.to_numpy(), tuple(str(name) for name in kinds.categories)
         attack = table.is_attack

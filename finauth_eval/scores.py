@@ -103,6 +103,7 @@ class ScoreTable:
         score_column: str = "score",
         attack_type_column: str = "attack_type",
         score_range: ScoreRange = "unit",
+        require_labels: bool = True,
         source: str = "frame",
     ) -> ScoreTable:
         """A table from a frame with at least a label and a score column.
@@ -113,6 +114,7 @@ class ScoreTable:
             score_column: Name of the column with the scores; a blank is a sample without a response.
             attack_type_column: Name of the column with the attack types, where there is one.
             score_range: ``"unit"`` refuses scores outside [0, 1]; ``"any"`` takes every finite number.
+            require_labels: Whether a frame without a column ``label`` is refused. Only `compare` can work without.
             source: What to call the data in messages.
 
         Raises:
@@ -125,11 +127,22 @@ class ScoreTable:
             frame,
             {"label": label_column, "score": score_column, "attack_type": attack_type_column},
             source=source,
+            require_labels=require_labels,
         )
         columns = read_columns(named, score_range=score_range, source=source)
         # no deep copy of ten million rows: the arrays were made above or belong to the caller and are only read
         table = pd.DataFrame(columns, copy=False)
         return cls(frame=table, provenance=Provenance(source=source, digest=_digest(columns)))
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every sample has a label; either all have one or none."""
+        return not bool((self.frame["label"].cat.codes < 0).any())
+
+    @property
+    def has_sample_ids(self) -> bool:
+        """Whether the samples' ids were given, and are not their places in the table."""
+        return not pd.api.types.is_integer_dtype(self.frame["sample_id"].dtype)
 
     @property
     def is_attack(self) -> NDArray[np.bool_]:
@@ -185,6 +198,7 @@ def read_scores(
     score_column: str = "score",
     attack_type_column: str = "attack_type",
     score_range: ScoreRange = "unit",
+    require_labels: bool = True,
 ) -> ScoreTable:
     """Read a score table from a run folder, a CSV (comma, semicolon or tab) or a Parquet file.
 
@@ -194,6 +208,7 @@ def read_scores(
         score_column: Name of the column with the scores; a blank is a sample without a response.
         attack_type_column: Name of the column with the attack types, where there is one.
         score_range: ``"unit"`` refuses scores outside [0, 1]; ``"any"`` takes every finite number.
+        require_labels: Whether a table without a column ``label`` is refused. Only `compare` can work without.
 
     Raises:
         ScoresError: There is no such file, it cannot be read, or a row is not what it should be.
@@ -215,6 +230,7 @@ def read_scores(
         score_column=score_column,
         attack_type_column=attack_type_column,
         score_range=score_range,
+        require_labels=require_labels,
         source=str(source),
     )
     if not run:

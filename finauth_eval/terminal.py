@@ -25,11 +25,15 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from finauth_eval.comparing import overview as comparing
 from finauth_eval.overview import TextTable, attack_type_table, point_table, slice_table
 from finauth_eval.shown.numbers import area, confidence_words, percent, rate, score, threshold
 
 if TYPE_CHECKING:
+    from finauth_eval.comparison import Comparison
     from finauth_eval.evaluation import Evaluation
+    from finauth_eval.gate import Verdict
+    from finauth_eval.history import History
     from finauth_eval.recommendation import Recommendation, Recommendations, SamplePlan
     from finauth_eval.run.runner import Progress as RunProgress
 
@@ -37,12 +41,15 @@ __all__ = [
     "Pace",
     "call_words",
     "calling",
+    "comparison_text",
     "counting",
     "evaluation_text",
+    "history_text",
     "pace_words",
     "plan_text",
     "recommendations_text",
     "run_text",
+    "verdict_text",
 ]
 
 _log = logging.getLogger("finauth_eval")
@@ -148,6 +155,71 @@ def _recommendation_text(item: Recommendation) -> str:
             shown = f"; worst type {worst.attack_type} {rate(worst.estimate)}" if worst else ""
             lines.append(f"  {words}: BPCER {rate(point.bpcer)}, APCER {rate(point.apcer)}{shown}")
     return "\n".join([*lines, *(f"  note: {note}" for note in item.notes)])
+
+
+def comparison_text(found: Comparison) -> str:
+    """A comparison: what keeps the runs apart first, then the verdict, then every table."""
+    notes = [f"note: {note}" for note in (*found.comparability, *found.warnings)]
+    tables = comparing.tables(found)
+    return "\n".join(
+        [
+            *notes,
+            *([""] if notes else []),
+            comparing.sentence(found),
+            *(f"\n{own.caption}{_table(own)}" for own in tables),
+            (
+                f"\nin brackets: {confidence_words(found.confidence)} confidence intervals; A: {found.a.provenance.source},"
+                f" B: {found.b.provenance.source}"
+            ),
+        ]
+    )
+
+
+def verdict_text(verdict: Verdict) -> str:
+    """A gate's verdict: the headline, a line a check, the decisions that flipped for the worse."""
+    lines = [f"note: {note}" for note in verdict.comparability]
+    lines += [verdict.headline, ""]
+    for own in verdict.rules:
+        lines += [f"{own.verdict.upper():<13} {own.name}", f"{'':<13} {own.explanation}"]
+    worse = [own for own in verdict.flips if own.worse]
+    if worse:
+        lines += ["", f"decided wrongly now and rightly before: {len(worse)}"]
+        lines += [
+            f"  {own.sample_id} ({own.label}{', ' + own.attack_type if own.attack_type else ''}):"
+            f" {threshold(own.a)} -> {threshold(own.b)}"
+            for own in worse[: comparing.MOST_FLIPS]
+        ]
+        if len(worse) > comparing.MOST_FLIPS:
+            lines.append(f"  and {len(worse) - comparing.MOST_FLIPS} more, which the JSON has")
+    alarms = verdict.false_alarms
+    if alarms.defined:
+        lines += [
+            "",
+            (
+                f"had nothing changed, these rules would fail in {rate(alarms)} of such runs (the two runs' answers exchanged"
+                f" at random {alarms.n} times)"
+            ),
+        ]
+    return "\n".join(lines)
+
+
+def history_text(found: History) -> str:
+    """The runs in the order of time, a line a run."""
+    header = ("run", "started", "verdict", "BPCER", "APCER", "worst type", "AUC", "coverage", "changed")
+    rows = []
+    for own in found.frame.to_dict("records"):
+        name = f"{own['run']} (baseline)" if own["baseline"] else str(own["run"])
+        worst = f"{percent(own['apcer_worst'])} {_or_blank(own['worst_type'])}".rstrip()
+        rows.append(
+            (name, str(own["started_at"])[:16], _or_blank(own["verdict"]), percent(own["bpcer"]), percent(own["apcer"]),
+             worst, score(own["auc"]), percent(own["coverage"]), own["changed"])
+        )  # fmt: skip
+    left_out = [f"left out: {reason}" for reason in found.left_out.values()]
+    return "\n".join([_table(TextTable("Runs", header, rows)).lstrip("\n"), *left_out])
+
+
+def _or_blank(text: Any) -> str:
+    return text if isinstance(text, str) else ""
 
 
 def plan_text(result: SamplePlan) -> str:

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from finauth_eval.cli.output import say
 from finauth_eval.errors import FinauthEvalError
 
-__all__ = ["app", "cache_app", "dataset_app", "main"]
+__all__ = ["app", "baseline_app", "cache_app", "dataset_app", "history_app", "main"]
 
 
 class _Commands(TyperGroup):
@@ -49,6 +49,10 @@ dataset_app = typer.Typer(no_args_is_help=True, help="Look at datasets, and buil
 app.add_typer(dataset_app, name="dataset")
 cache_app = typer.Typer(no_args_is_help=True, help="Look after the answers on disk, and hand them on.")
 app.add_typer(cache_app, name="cache")
+baseline_app = typer.Typer(no_args_is_help=True, help="Say which run later ones are held against.")
+app.add_typer(baseline_app, name="baseline")
+history_app = typer.Typer(no_args_is_help=True, help="Look at the runs of a folder over time.")
+app.add_typer(history_app, name="history")
 
 
 def main() -> None:

@@ -15,7 +15,10 @@ from finauth_eval.wellformed import printable
 if TYPE_CHECKING:
     from finauth_eval.scores import ScoreTable
 
-__all__ = ["extra", "printable", "read_table", "require_coverage", "say", "write_json", "write_text"]
+__all__ = [
+    "append_text", "extra", "low_coverage", "printable", "read_table", "require_coverage", "say", "write_json",
+    "write_text",
+]  # fmt: skip
 
 
 def say(text: str) -> None:
@@ -24,7 +27,13 @@ def say(text: str) -> None:
 
 
 def read_table(
-    path: Path, label: str, score: str, attack_type: str, score_range: Literal["unit", "any"]
+    path: Path,
+    label: str,
+    score: str,
+    attack_type: str,
+    score_range: Literal["unit", "any"],
+    *,
+    require_labels: bool = True,
 ) -> ScoreTable:
     """The score table of a command's SCORES and reading options."""
     from finauth_eval.scores import read_scores
@@ -35,20 +44,29 @@ def read_table(
         score_column=score,
         attack_type_column=attack_type,
         score_range=score_range,
+        require_labels=require_labels,
     )
 
 
 def require_coverage(table: ScoreTable, least: float) -> None:
     """Exit 7, after everything was said, where a smaller share of the samples has a score."""
+    short = low_coverage(table, least)
+    if short is not None:
+        say(f"finauth-eval: {short}; the numbers describe the rest only")
+        raise typer.Exit(7)
+
+
+def low_coverage(table: ScoreTable, least: float) -> str | None:
+    """What is wrong with a table of whose samples a smaller share has a score; ``None`` where nothing is."""
     if not 0 <= least <= 1:
         raise InputError(f"--min-coverage is {least}; expected a share in [0, 1]")
     scored = int(table.scored.sum())
-    if scored < least * len(table):
-        say(
-            f"finauth-eval: coverage is {scored / len(table):.1%} ({scored} of {len(table)} samples have a score), below"
-            f" --min-coverage {least:g}; the numbers describe the rest only"
-        )
-        raise typer.Exit(7)
+    if scored >= least * len(table):
+        return None
+    return (
+        f"{table.provenance.source}: coverage is {scored / len(table):.1%} ({scored} of {len(table)} samples have a"
+        f" score), below --min-coverage {least:g}"
+    )
 
 
 def write_json(file: str | None, payload: Any) -> None:
@@ -72,6 +90,15 @@ def write_text(file: str, text: str) -> None:
         scratch.replace(target)
     except OSError as error:
         scratch.unlink(missing_ok=True)
+        raise InputError(f"{file}: can't be written ({error.strerror or error})") from error
+
+
+def append_text(file: str, text: str) -> None:
+    """Add to a file that others write to as well, such as a step's summary."""
+    try:
+        with Path(file).open("a", encoding="utf-8") as target:
+            target.write(text + "\n")
+    except OSError as error:
         raise InputError(f"{file}: can't be written ({error.strerror or error})") from error
 
 

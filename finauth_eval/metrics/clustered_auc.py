@@ -41,6 +41,37 @@ class AreaVariance:
     shared: float
     degrees_of_freedom: float
 
+    @classmethod
+    def of_contributions(
+        cls,
+        attack: NDArray[np.float64],
+        bona_fide: NDArray[np.float64],
+        *,
+        with_attack: int,
+        with_bona_fide: int,
+    ) -> AreaVariance:
+        """From what each cluster adds to the area, or to the difference of two areas, beyond the mean.
+
+        Args:
+            attack: The attacks' placements less their mean, summed in each cluster, over the attacks; shape (g,).
+            bona_fide: The same of the bona fide samples, shape (g,).
+            with_attack: Clusters with an attack.
+            with_bona_fide: Clusters with a bona fide sample.
+        """
+        groups = attack.size
+        s10 = _summed(attack, attack, with_attack)
+        s01 = _summed(bona_fide, bona_fide, with_bona_fide)
+        return cls(
+            attack=s10,
+            bona_fide=s01,
+            shared=2 * _summed(attack, bona_fide, groups),
+            degrees_of_freedom=min(
+                groups - 1,
+                _satterthwaite((s10, with_attack), (s01, with_bona_fide)),
+                _by_kurtosis(attack + bona_fide),
+            ),
+        )
+
     @property
     def total(self) -> float:
         """The variance of the area; ``nan`` when a class has one cluster only."""
@@ -127,19 +158,11 @@ def area_variance(samples: ClusteredScores) -> AreaVariance:
     attack, bona_fide = samples.is_attack, ~samples.is_attack
     apart_attack = samples.totals(below[samples.rows[attack]] - value, attack) / m
     apart_bona_fide = samples.totals(above[samples.rows[bona_fide]] - value, bona_fide) / n
-    groups = samples.n_clusters
-    with_attack, with_bona_fide = (samples.n_clusters_with(own) for own in (attack, bona_fide))
-    s10 = _summed(apart_attack, apart_attack, with_attack)
-    s01 = _summed(apart_bona_fide, apart_bona_fide, with_bona_fide)
-    return AreaVariance(
-        attack=s10,
-        bona_fide=s01,
-        shared=2 * _summed(apart_attack, apart_bona_fide, groups),
-        degrees_of_freedom=min(
-            groups - 1,
-            _satterthwaite((s10, with_attack), (s01, with_bona_fide)),
-            _by_kurtosis(apart_attack + apart_bona_fide),
-        ),
+    return AreaVariance.of_contributions(
+        apart_attack,
+        apart_bona_fide,
+        with_attack=samples.n_clusters_with(attack),
+        with_bona_fide=samples.n_clusters_with(bona_fide),
     )
 
 

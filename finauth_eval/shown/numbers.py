@@ -16,8 +16,11 @@ __all__ = [
     "duration",
     "interval",
     "limit",
+    "p_words",
     "percent",
+    "points",
     "rate",
+    "signed",
     "threshold",
 ]
 
@@ -85,6 +88,51 @@ def rate(estimate: Estimate) -> str:
     if math.isnan(estimate.low) or math.isnan(estimate.high):
         return value
     return f"{value} ({interval(estimate.low, estimate.high, n=estimate.n)})"
+
+
+def points(share: float, *, n: int = 0, sign: bool = False) -> str:
+    """A difference of two shares, in points: hundredths.
+
+    Example:
+        >>> points(0.01), points(-0.0082, sign=True), points(0.0002, n=20_000, sign=True)
+        ('1 point', '-0.8 points', '+0.02 points')
+    """
+    if math.isnan(share):
+        return NOT_KNOWN
+    shown = round(100 * share, 2 if n >= 10_000 or 0 < abs(share) < 0.0005 else 1) + 0.0
+    number = f"{shown:+g}" if sign and shown else f"{shown:g}"
+    return f"{number} {'point' if abs(shown) == 1 else 'points'}"
+
+
+def signed(estimate: Estimate) -> str:
+    """A difference of two shares with its interval, in points; a dash when it is undefined.
+
+    Example:
+        >>> from finauth_eval.metrics.estimate import Estimate
+        >>> signed(Estimate(value=0.008, low=0.005, high=0.014, confidence=0.95, n=1471, method="tango"))
+        '+0.8 points (+0.5 to +1.4)'
+    """
+    if not estimate.defined:
+        return NOT_KNOWN
+    value = points(estimate.value, n=estimate.n, sign=True)
+    if math.isnan(estimate.low) or math.isnan(estimate.high):
+        return value
+    low, high = (points(own, n=estimate.n, sign=True).split(" ")[0] for own in (estimate.low, estimate.high))
+    return f"{value} ({low} to {high})"
+
+
+def p_words(p_value: float) -> str:
+    """A p-value: three decimals, never one of 0.
+
+    Example:
+        >>> p_words(0.0312), p_words(0.00024), p_words(1.0)
+        ('p = 0.031', 'p < 0.001', 'p = 1')
+    """
+    if math.isnan(p_value):
+        return NOT_KNOWN
+    if p_value < 0.001:
+        return "p < 0.001"
+    return f"p = {p_value:.3f}" if p_value < 0.9995 else "p = 1"
 
 
 def area(estimate: Estimate) -> str:

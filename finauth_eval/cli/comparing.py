@@ -1,0 +1,222 @@
+"""Commands that hold runs against each other: compare, gate, baseline, history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from finauth_eval.cli.application import app, baseline_app, history_app
+from finauth_eval.cli.options import (
+    AttackTypeColumn,
+    By,
+    Cluster,
+    Confidence,
+    Json,
+    LabelColumn,
+    MinCoverage,
+    ScoreColumn,
+    ScoreRange,
+    Seed,
+)
+from finauth_eval.cli.output import (
+    append_text,
+    low_coverage,
+    printable,
+    read_table,
+    require_coverage,
+    say,
+    write_json,
+    write_text,
+)
+from finauth_eval.errors import NothingToEvaluate
+
+if TYPE_CHECKING:
+    from finauth_eval.gate import Rule, Verdict
+    from finauth_eval.scores import ScoreTable
+
+_Reference = Annotated[
+    Path, typer.Argument(metavar="A", help="The reference: run folder, CSV or Parquet file.")
+]
+_Compared = Annotated[Path, typer.Argument(metavar="B", help="What is compared with it.")]
+
+
+@app.command()
+def compare(
+    a: _Reference,
+    b: _Compared,
+    margin: Annotated[
+        float, typer.Option(metavar="M", help="The largest worsening that is put up with, as a share.")
+    ] = 0.01,
+    threshold: Annotated[
+        float | None, typer.Option(metavar="T", help="Decide both at T; else each at its own threshold.")
+    ] = None,
+    by: By = None,
+    cluster: Cluster = None,
+    confidence: Confidence = 0.95,
+    bootstrap: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Bootstrap replicates; 0 for none.")
+    ] = None,
+    seed: Seed = 0,
+    label_column: LabelColumn = "label",
+    score_column: ScoreColumn = "score",
+    attack_type_column: AttackTypeColumn = "attack_type",
+    score_range: ScoreRange = "unit",
+    min_coverage: MinCoverage = 0.5,
+    json_file: Json = None,
+) -> None:
+    """Say how B differs from A, and how surely: regions, versions, weeks. Without labels: the score shift."""
+    from finauth_eval import comparison
+
+    tables = [
+        read_table(path, label_column, score_column, attack_type_column, score_range, require_labels=False)
+        for path in (a, b)
+    ]
+    found = comparison.compare(
+        *tables,
+        margin=margin,
+        threshold=threshold,
+        by=by or [],
+        cluster=cluster,
+        confidence=confidence,
+        bootstrap=bootstrap,
+        seed=seed,
+    )
+    write_json(json_file, found.to_dict())
+    if json_file != "-":
+        from finauth_eval.terminal import comparison_text
+
+        typer.echo(printable(comparison_text(found)))
+    for table in tables:
+        require_coverage(table, min_coverage)
+
+
+@app.command()
+def gate(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="The run to judge: folder, CSV or Parquet file.")
+    ],
+    baseline: Annotated[
+        Path,
+        typer.Option(
+            metavar="RUN", help="The run to hold it against, or the file that 'baseline accept' wrote."
+        ),
+    ],
+    config: Annotated[Path, typer.Option(metavar="gate.toml", help="The rules.")],
+    junit: Annotated[str | None, typer.Option(metavar="F", help="Write the verdict as JUnit XML.")] = None,
+    github_summary: Annotated[
+        str | None, typer.Option(metavar="F", help="Append it as Markdown, as to $GITHUB_STEP_SUMMARY.")
+    ] = None,
+    cluster: Cluster = None,
+    exchanges: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="How often the runs' answers are exchanged to measure false alarms."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    label_column: LabelColumn = "label",
+    score_column: ScoreColumn = "score",
+    attack_type_column: AttackTypeColumn = "attack_type",
+    score_range: ScoreRange = "unit",
+    min_coverage: MinCoverage = 0.5,
+    json_file: Json = None,
+) -> None:
+    """Pass (0), fail (1), inconclusive (3) or invalid (7): a run against its baseline, by rules."""
+    from finauth_eval.baselines import read_baseline
+    from finauth_eval.gate import read_rules
+
+    rules = read_rules(config)
+    table = read_table(run, label_column, score_column, attack_type_column, score_range, require_labels=False)
+    reference = read_baseline(
+        baseline,
+        label_column=label_column,
+        score_column=score_column,
+        attack_type_column=attack_type_column,
+        score_range=score_range,
+        require_labels=False,
+    )
+    verdict = _judge(table, reference, rules, cluster, exchanges, seed, min_coverage)
+    write_json(json_file, verdict.to_dict())
+    if junit is not None:
+        from finauth_eval.verdict_files import junit_xml
+
+        write_text(junit, junit_xml(verdict))
+    if github_summary is not None:
+        from finauth_eval.verdict_files import STEP_SUMMARY_BYTES, step_summary
+
+        there = Path(github_summary)
+        used = there.stat().st_size if there.is_file() else 0
+        append_text(github_summary, step_summary(verdict, room=max(0, STEP_SUMMARY_BYTES - used - 1)))
+    if json_file != "-":
+        from finauth_eval.terminal import verdict_text
+
+        typer.echo(printable(verdict_text(verdict)))
+    raise typer.Exit(verdict.exit_code)
+
+
+def _judge(
+    table: ScoreTable,
+    reference: ScoreTable,
+    rules: tuple[Rule, ...],
+    cluster: str | None,
+    exchanges: int | None,
+    seed: int,
+    min_coverage: float,
+) -> Verdict:
+    """The verdict, which is invalid where there is nothing, or too little, to judge."""
+    from finauth_eval.comparison import compare as compare_tables
+    from finauth_eval.gate import check, invalid
+
+    sources = {"baseline": reference.provenance.source, "run": table.provenance.source}
+    for own in (table, reference):
+        short = low_coverage(own, min_coverage)
+        if short is not None:
+            return invalid(short, **sources)
+    try:
+        found = compare_tables(reference, table, cluster=cluster, bootstrap=0)
+    except NothingToEvaluate as error:
+        return invalid(str(error), **sources)
+    return check(found, rules, exchanges=exchanges, seed=seed)
+
+
+@baseline_app.command("accept")
+def accept(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever asks next year.")],
+    who: Annotated[str | None, typer.Option(metavar="NAME", help="Who accepts it; else the account.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="F", help="The file; else baseline.json beside the run folder."
+        ),
+    ] = None,
+) -> None:
+    """Record that a run is the baseline from now on: who, when and why, in a small file to commit."""
+    from finauth_eval.baselines import accept_baseline
+
+    typer.echo(f"baseline: {accept_baseline(run, reason=reason, who=who, file=output)}")
+
+
+@history_app.command("build")
+def build(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with run folders in it.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="A page to write.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="F", help="The Parquet table; else history.parquet in DIR.")
+    ] = None,
+    confidence: Confidence = 0.95,
+) -> None:
+    """Put all runs of a folder into one table, in the order of time, with what changed between them."""
+    from finauth_eval.history import read_history
+
+    found = read_history(folder, confidence=confidence)
+    typer.echo(f"table: {found.write(table)}")
+    for name, reason in found.left_out.items():
+        say(f"finauth-eval: left out {name}: {reason}")
+    from finauth_eval.terminal import history_text
+
+    typer.echo(printable(history_text(found)))

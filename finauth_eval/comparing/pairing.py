@@ -1,0 +1,140 @@
+"""Which samples two score tables have in common: by content, and by id where a content is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from finauth_eval.scores import ScoreTable
+
+__all__ = ["Pairing", "pair"]
+
+_LEAST_SHARE: Final = 0.5
+"""Fewer common samples than this share of the smaller run are no basis for a paired comparison."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pairing:
+    """The samples that two tables have in common.
+
+    Attributes:
+        rows_a: Rows of A that have a partner, in A's order, shape (n,).
+        rows_b: The partners' rows in B, shape (n,).
+        only_in_a: Samples of A without a partner.
+        only_in_b: Samples of B without a partner.
+        by: ``"content"``, ``"sample_id"``, ``"content and sample_id"``, or ``"nothing"`` where there is no pair.
+        repeated: Rows of both tables left out because an earlier row of the same table has the same content.
+        relabelled: Samples left out because the two tables label them differently.
+        retyped: Pairs whose attack type differs; A's is used.
+        paired: Whether the pairs are at least half of the smaller table, so that the comparison rests on them.
+    """
+
+    rows_a: NDArray[np.intp]
+    rows_b: NDArray[np.intp]
+    only_in_a: int
+    only_in_b: int
+    by: str
+    repeated: int
+    relabelled: int
+    retyped: int
+    paired: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers, without the rows."""
+        return {
+            "by": self.by,
+            "pairs": self.rows_a.size,
+            "repeated": self.repeated,
+            "relabelled": self.relabelled,
+            "retyped": self.retyped,
+        }
+
+
+def pair(a: ScoreTable, b: ScoreTable) -> Pairing:
+    """Find the samples that two tables have in common.
+
+    Two rows are the same sample when they have the same content (``sha256``). Rows whose content is not known, on
+    either side, are matched by ``sample_id`` where both tables were given ids; two known contents under one id are two
+    samples. Of rows with the same content in one table the first one counts.
+
+    Args:
+        a: The reference.
+        b: What is compared with it.
+
+    Example:
+        >>> from finauth_eval.scores import ScoreTable
+        >>> a = pd.DataFrame({"sample_id": ["x", "y"], "label": ["real", "fake"], "score": [0.1, 0.9]})
+        >>> found = pair(ScoreTable.from_frame(a), ScoreTable.from_frame(a.iloc[::-1]))
+        >>> found.rows_a.tolist(), found.rows_b.tolist(), found.by
+        ([0, 1], [1, 0], 'sample_id')
+    """
+    contents = [own.frame["sha256"].astype(object).to_numpy() for own in (a, b)]
+    known = [pd.notna(own) for own in contents]
+    left = [np.arange(len(own)) for own in (a, b)]
+    kept_a, kept_b = (
+        rows[~(has & pd.Series(own).duplicated().to_numpy())]
+        for rows, has, own in zip(left, known, contents, strict=True)
+    )
+    repeated = len(a) + len(b) - kept_a.size - kept_b.size
+    same_a, same_b = _matched(kept_a[known[0][kept_a]], kept_b[known[1][kept_b]], contents[0], contents[1])
+    by = ["content"] if same_a.size else []
+    if a.has_sample_ids and b.has_sample_ids:
+        rest_a, rest_b = np.setdiff1d(kept_a, same_a), np.setdiff1d(kept_b, same_b)
+        ids = [own.frame["sample_id"].to_numpy(dtype=object) for own in (a, b)]
+        once_a, once_b = (
+            rows[~pd.Series(own[rows]).duplicated().to_numpy()]
+            for rows, own in zip((rest_a, rest_b), ids, strict=True)
+        )
+        more_a, more_b = _matched(once_a, once_b, ids[0], ids[1])
+        unknown = ~(known[0][more_a] & known[1][more_b])
+        if unknown.any():
+            repeated += rest_a.size - once_a.size + rest_b.size - once_b.size
+            by.append("sample_id")
+            same_a = np.concatenate([same_a, more_a[unknown]])
+            same_b = np.concatenate([same_b, more_b[unknown]])
+    order = np.argsort(same_a, kind="stable")
+    same_a, same_b = same_a[order], same_b[order]
+    labels = [own.frame["label"].cat.codes.to_numpy() for own in (a, b)]
+    agree = (
+        labels[0][same_a] == labels[1][same_b]
+        if a.labelled and b.labelled
+        else np.ones(same_a.size, dtype=bool)
+    )
+    rows_a, rows_b = same_a[agree], same_b[agree]
+    relabelled = int(np.count_nonzero(~agree))
+    return Pairing(
+        rows_a=rows_a,
+        rows_b=rows_b,
+        only_in_a=len(a) - rows_a.size,
+        only_in_b=len(b) - rows_b.size,
+        by=" and ".join(by) or "nothing",
+        repeated=repeated,
+        relabelled=relabelled,
+        retyped=_retyped(a, b, rows_a, rows_b),
+        paired=rows_a.size > 0 and rows_a.size >= _LEAST_SHARE * min(len(a), len(b)),
+    )
+
+
+def _matched(
+    rows_a: NDArray[np.intp], rows_b: NDArray[np.intp], keys_a: NDArray[Any], keys_b: NDArray[Any]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The rows whose keys are equal; each key occurs once among the rows of a table."""
+    if not rows_a.size or not rows_b.size:
+        nothing = np.empty(0, dtype=np.intp)
+        return nothing, nothing
+    place = pd.Index(keys_b[rows_b]).get_indexer(pd.Index(keys_a[rows_a]))
+    return rows_a[place >= 0], rows_b[place[place >= 0]]
+
+
+def _retyped(a: ScoreTable, b: ScoreTable, rows_a: NDArray[np.intp], rows_b: NDArray[np.intp]) -> int:
+    of_a, of_b = (
+        own.frame["attack_type"].astype(object).to_numpy()[rows] for own, rows in ((a, rows_a), (b, rows_b))
+    )
+    either = pd.notna(of_a) | pd.notna(of_b)
+    return int(np.count_nonzero(either & (of_a != of_b)))
