@@ -29,6 +29,8 @@ def demo(
 
     journey = run_demo(out=out, data=data, cache=cache, say=say)
     if journey.report is not None:
+        for file in journey.comparisons:
+            say(f"comparison: {file}")
         typer.echo(f"report: {journey.report}")
     raise typer.Exit(journey.exit_code)
 

@@ -96,7 +96,8 @@ def _difference(
     if not a.defined or not b.defined:
         reason = a.reason or b.reason or "undefined"
         return Estimate.undefined(reason, confidence=confidence, method=_PERCENTILE)
-    plain = replace(a, value=b.value - a.value, n=min(a.n, b.n), method="none")
+    nan = float("nan")
+    plain = replace(a, value=b.value - a.value, low=nan, high=nan, n=min(a.n, b.n), method="none")
     if drawn is None:
         return replace(plain, reason="an interval needs the bootstrap")
     low, high = Replicates.limits(drawn, confidence=confidence)

@@ -1,16 +1,18 @@
-"""The whole road once: pictures, a server that scores their pixels, run, evaluation, recommendation, report."""
+"""The whole road once: pictures, servers that score their pixels, runs, evaluation, recommendation, report, comparisons."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from finauth_eval.dataset import load_dataset
+from finauth_eval.comparison import compare
+from finauth_eval.dataset import Dataset, load_dataset
 from finauth_eval.demo.build import build_demo
 from finauth_eval.demo.sources import weights_path
 from finauth_eval.errors import MissingExtra
@@ -34,7 +36,12 @@ from finauth_eval.sandbox.server import started_sandbox
 from finauth_eval.sandbox.settings import DEMO_KEY, DEMO_SECRET, SandboxSettings
 from finauth_eval.scores import ScoreTable
 
-__all__ = ["DEMO_POLICIES", "Journey", "run_demo"]
+__all__ = ["DEMO_POLICIES", "REGION_RUN", "VERSION_RUN", "Journey", "run_demo"]
+
+REGION_RUN: Final = "region-idn"
+"""Folder of the run against the other region's server, in the folder of the demo's run."""
+VERSION_RUN: Final = "version-5.1"
+"""Folder of the run against the next version's server."""
 
 DEMO_POLICIES: Final[tuple[Policy, ...]] = (
     MaxBpcer(0.20),  # fifteen persons are just enough for this
@@ -47,6 +54,8 @@ DEMO_POLICIES: Final[tuple[Policy, ...]] = (
     BestFBeta(),
 )
 _NOWHERE: Final = REGIONS["sgp"].replace("https://api-sgp.yljz.com", "http://127.0.0.1")
+_FARTHER_MS: Final = 60.0
+"""By how much the other region's server is farther away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,18 +65,21 @@ class Journey:
     Attributes:
         report: The HTML file; ``None`` when the run was interrupted, and then an earlier report is left as it is.
         run: The run folder, with scores.parquet and run.json.
-        exit_code: The run's.
+        comparisons: What the runs against the other region and the next version are compared to, each a JSON file.
+        exit_code: The first of the runs' that is not 0, else 0.
     """
 
     report: Path | None
     run: Path
+    comparisons: tuple[Path, ...] = ()
     exit_code: int
 
 
 def run_demo(*, out: Path, data: Path, cache: Path, say: Callable[[str], None]) -> Journey:
-    """Build the demo's data where it is missing, score it on a local sandbox, evaluate, recommend, report.
+    """Build the demo's data where it is missing, score it on local sandboxes, evaluate, recommend, report, compare.
 
-    Whatever is there already is used: the pictures, and every answer in the cache.
+    Three servers score it: one that stands for a region, one for another region (the same detector, farther away), and
+    one for the next version (another detector). Whatever is there already is used: the pictures, and every answer in the cache.
 
     Args:
         out: Folder of the report and the run.
@@ -84,30 +96,56 @@ def run_demo(*, out: Path, data: Path, cache: Path, say: Callable[[str], None]) 
     except ImportError as error:
         raise MissingExtra(f"{error}; the demo needs: pip install 'finauth-eval[demo]'") from error
     out.mkdir(parents=True, exist_ok=True)  # said before the work is done, if it can't be
-    scores = _scores(manifest, cache=cache, say=say)
-    summary = scores.provenance.run
-    if summary["exit"] == 130:
-        say("interrupted; what was answered is kept, run it again to go on")
-        return Journey(report=None, run=out, exit_code=130)
-    scores.write(out)
-    say(f"{summary['samples']} samples, {summary['scored']} scored, {summary['sends']} sends")
-    result = evaluate(scores, by=["media_type"])
-    advice = recommend(scores, DEMO_POLICIES)
-    report = write_report(result, advice, path=out / "report.html", scores=scores)
-    return Journey(report=report, run=out, exit_code=int(summary["exit"]))
-
-
-def _scores(manifest: Path, *, cache: Path, say: Callable[[str], None]) -> ScoreTable:
     dataset = load_dataset(manifest)
-    name = f"sandbox-v5-{_detector_fingerprint()}"
+    runs = {
+        out: SandboxSettings(),
+        out / REGION_RUN: SandboxSettings(latency_ms=_FARTHER_MS),
+        out / VERSION_RUN: SandboxSettings(api_version="v5.1"),
+    }
+    tables = []
+    for folder, settings in runs.items():
+        scores = _scores(dataset, settings, cache=cache, say=say)
+        summary = scores.provenance.run
+        if summary["exit"] == 130:
+            say("interrupted; what was answered is kept, run it again to go on")
+            return Journey(report=None, run=out, exit_code=130)
+        scores.write(folder)
+        name = "" if folder == out else f"{folder.name}: "
+        say(f"{name}{summary['samples']} samples, {summary['scored']} scored, {summary['sends']} sends")
+        tables.append(scores)
+    here, *others = tables
+    result = evaluate(here, by=["media_type"])
+    advice = recommend(here, DEMO_POLICIES)
+    report = write_report(result, advice, path=out / "report.html", scores=here)
+    comparisons = tuple(
+        _compared(here, other, out / f"{name}.json")
+        for name, other in zip(("regions", "versions"), others, strict=True)
+    )
+    codes = [int(own.provenance.run["exit"]) for own in tables]
+    return Journey(
+        report=report, run=out, comparisons=comparisons, exit_code=next((code for code in codes if code), 0)
+    )
+
+
+def _compared(a: ScoreTable, b: ScoreTable, file: Path) -> Path:
+    found = compare(a, b, by=["media_type"])
+    file.write_text(json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return file
+
+
+def _scores(
+    dataset: Dataset, settings: SandboxSettings, *, cache: Path, say: Callable[[str], None]
+) -> ScoreTable:
+    farther = f"-plus-{settings.latency_ms:g}-ms" if settings.latency_ms else ""
+    name = f"sandbox-{settings.api_version}{farther}-{_detector_fingerprint()}"
     nothing_to_send = not plan_run(dataset, endpoint=_NOWHERE, endpoint_name=name, cache=cache).planned_calls
     say(
-        "every answer is in the cache"
+        f"every answer of {name} is in the cache"
         if nothing_to_send
-        else "starting the sandbox, a weak reference detector"
+        else f"starting {name}, a weak reference detector"
     )
-    settings = SandboxSettings(weights=weights_path(progress=say))
-    with nullcontext() if nothing_to_send else started_sandbox(settings) as server:
+    served = replace(settings, weights=weights_path(progress=say))
+    with nullcontext() if nothing_to_send else started_sandbox(served) as server:
         return collect_scores(
             dataset,
             endpoint=server.endpoint if server else _NOWHERE,

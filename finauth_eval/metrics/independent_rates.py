@@ -69,7 +69,7 @@ def score_interval(
 
     Example:
         >>> [round(limit, 4) for limit in score_interval(10, 100, 20, 100)]
-        [0.0007, 0.2005]
+        [0.0008, 0.2018]
     """
     z = float(-ndtri((1 - valid_confidence(confidence)) / 2))
     middle = events_b / n_b - events_a / n_a
@@ -111,7 +111,7 @@ def independent_rates(
         >>> from finauth_eval.metrics.intervals import rate
         >>> change, _, upper = independent_rates(rate(10, 100), rate(20, 100), effective_a=100, effective_b=100)
         >>> round(change.p_value, 4), round(upper, 4)
-        (0.0483, 0.1836)
+        (0.0482, 0.1848)
     """
     for own in (a, b):
         if not own.defined:

