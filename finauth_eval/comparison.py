@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from finauth_eval.comparing import comparable
+from finauth_eval.comparing.clusters import Together
 from finauth_eval.comparing.evidence import Evidence, Paired, Rates, Side, Unpaired
 from finauth_eval.comparing.flips import Flip, flips
 from finauth_eval.comparing.noise import Noise, noise
@@ -21,7 +22,7 @@ from finauth_eval.comparing.shifts import Moves, Shift, moves, shift_of
 from finauth_eval.decisions import current_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.metrics.intervals import valid_confidence
-from finauth_eval.samples import SampleArrays, cluster_codes, cluster_column, require_column
+from finauth_eval.samples import SampleArrays, require_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,21 +94,20 @@ def compare(
         raise NothingToEvaluate(
             f"{a.provenance.source} and {b.provenance.source}: {what}; nothing can be compared"
         )
-    clusters = _Clusters.of(a, b, cluster)
-    evidence = _evidence(a, b, rows_a, rows_b, clusters, paired=pairing.paired)
+    clusters = Together.of(a, b, pairing, cluster)
+    evidence = _evidence(a, b, pairing, clusters)
     columns = [(_column(a, b, name, rows_a, rows_b, paired=pairing.paired)) for name in by]
-    pair_clusters = clusters.of_pairs(pairing)
-    moved = None
-    together = evidence.a.clusters
     scores_a, scores_b = a.scores[rows_a], b.scores[rows_b]
+    moved = None
     if pairing.paired:
-        moved = moves(scores_a, scores_b, clusters=together, confidence=confidence)
+        moved = moves(scores_a, scores_b, clusters=evidence.a.clusters, confidence=confidence)
     labelled = a.labelled and b.labelled
     found = Comparison(
         a=a,
         b=b,
         pairing=pairing,
         evidence=evidence,
+        clusters=clusters,
         thresholds=thresholds,
         requested=threshold is not None,
         confidence=confidence,
@@ -125,14 +125,14 @@ def compare(
         shift=shift_of(
             scores_a, scores_b, (a.is_attack[rows_a], b.is_attack[rows_b]) if labelled else None, moved
         ),
-        no_response=no_response(a, b, pairing, pair_clusters, confidence=confidence),
+        no_response=no_response(a, b, pairing, clusters.of_all_pairs(), confidence=confidence),
         latency=latency(a, b, confidence=confidence),
         noise=_noise(a, b, rows_a, rows_b, thresholds) if pairing.paired else None,
         warnings=(),
     )
     if labelled:
         found = _with_classes(found, columns, margin=margin, bootstrap=bootstrap, seed=seed)
-    return replace(found, warnings=_warnings(found, clusters, by))
+    return replace(found, warnings=_warnings(found, by))
 
 
 def _with_classes(
@@ -189,51 +189,20 @@ def _scored_rows(a: ScoreTable, b: ScoreTable, pairing: Pairing) -> tuple[NDArra
     return pairing.rows_a[both], pairing.rows_b[both]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Clusters:
-    """Which samples of each run belong together: the column's name in each, and a code a row."""
-
-    name: str | None
-    a: NDArray[np.intp] | None
-    b: NDArray[np.intp] | None
-    shared: int
-
-    @classmethod
-    def of(cls, a: ScoreTable, b: ScoreTable, cluster: str | None) -> _Clusters:
-        names = {cluster_column(own, cluster) for own in (a, b)}
-        if None in names:  # subjects that only one run knows can't tell which samples of both belong together
-            return cls(name=None, a=None, b=None, shared=0)
-        name = names.pop()
-        of_a, of_b = cluster_codes(a, name), cluster_codes(b, name)
-        shared = len({*a.frame[name].dropna()} & {*b.frame[name].dropna()})
-        return cls(name=name, a=of_a, b=of_b, shared=shared)
-
-    def of_pairs(self, pairing: Pairing) -> NDArray[np.intp] | None:
-        """The cluster of every pair; ``None`` where it is not known for all."""
-        if self.a is None:
-            return None
-        codes = self.a[pairing.rows_a]
-        return None if (codes < 0).any() else codes
-
-
-def _evidence(
-    a: ScoreTable,
-    b: ScoreTable,
-    rows_a: NDArray[np.intp],
-    rows_b: NDArray[np.intp],
-    clusters: _Clusters,
-    *,
-    paired: bool,
-) -> Evidence:
+def _evidence(a: ScoreTable, b: ScoreTable, pairing: Pairing, clusters: Together) -> Evidence:
+    rows_a, rows_b = _scored_rows(a, b, pairing)
+    # of pairs there is a cluster a pair, else one a row of each table
+    both = a.scored[pairing.rows_a] & b.scored[pairing.rows_b]
+    known_a, known_b = (both, both) if pairing.paired else (rows_a, rows_b)
     of_a = Side(
         arrays=_arrays(a, labelled=b.labelled).take(rows_a),
-        clusters=None if clusters.a is None else clusters.a[rows_a],
+        clusters=None if clusters.a is None else clusters.a[known_a],
     )
-    if paired:
+    if pairing.paired:
         return Paired(a=of_a, b=replace(of_a, arrays=replace(of_a.arrays, scores=b.scores[rows_b])))
     of_b = Side(
         arrays=_arrays(b, labelled=a.labelled).take(rows_b),
-        clusters=None if clusters.b is None else clusters.b[rows_b],
+        clusters=None if clusters.b is None else clusters.b[known_b],
     )
     return Unpaired(a=of_a, b=of_b)
 
@@ -289,13 +258,8 @@ def _noise(
     return noise(a, b, other - one, (one >= thresholds[0]) != (other >= thresholds[1]), thresholds)
 
 
-def _warnings(found: Comparison, clusters: _Clusters, by: Sequence[str]) -> tuple[str, ...]:
-    said = []
-    if not found.paired and clusters.shared:
-        said.append(
-            f"{clusters.shared} values of {clusters.name!r} are in both runs, whose samples are taken as independent of"
-            " each other: the intervals are not quite right"
-        )
+def _warnings(found: Comparison, by: Sequence[str]) -> tuple[str, ...]:
+    said = [] if found.clusters.doubt is None else [found.clusters.doubt]
     if not found.labelled and by:
         said.append("without labels nothing is compared by column")
     return tuple(said)

@@ -85,7 +85,7 @@ def compare(
     )
     write_json(json_file, found.to_dict())
     if json_file != "-":
-        from finauth_eval.terminal import comparison_text
+        from finauth_eval.terminal.texts import comparison_text
 
         typer.echo(printable(comparison_text(found)))
     for table in tables:
@@ -150,7 +150,7 @@ def gate(
         used = there.stat().st_size if there.is_file() else 0
         append_text(github_summary, step_summary(verdict, room=max(0, STEP_SUMMARY_BYTES - used - 1)))
     if json_file != "-":
-        from finauth_eval.terminal import verdict_text
+        from finauth_eval.terminal.texts import verdict_text
 
         typer.echo(printable(verdict_text(verdict)))
     raise typer.Exit(verdict.exit_code)
@@ -217,6 +217,6 @@ def build(
     typer.echo(f"table: {found.write(table)}")
     for name, reason in found.left_out.items():
         say(f"finauth-eval: left out {name}: {reason}")
-    from finauth_eval.terminal import history_text
+    from finauth_eval.terminal.texts import history_text
 
     typer.echo(printable(history_text(found)))

@@ -71,7 +71,7 @@ def evaluate(
     )
     write_json(json_file, result.to_dict())
     if json_file != "-":
-        from finauth_eval.terminal import evaluation_text
+        from finauth_eval.terminal.texts import evaluation_text
 
         typer.echo(printable(evaluation_text(result)))
     require_coverage(table, min_coverage)
@@ -135,7 +135,7 @@ def recommend(
     )
     write_json(json_file, result.to_dict())
     if json_file != "-":
-        from finauth_eval.terminal import recommendations_text
+        from finauth_eval.terminal.texts import recommendations_text
 
         typer.echo(printable(recommendations_text(result)))
     require_coverage(table, min_coverage)  # before a policy leaves that rests on what is left
@@ -170,7 +170,7 @@ def plan(
     result = plan_sample_size(policy, confidence=confidence, sizes=n or ())
     write_json(json_file, result.to_dict())
     if json_file != "-":
-        from finauth_eval.terminal import plan_text
+        from finauth_eval.terminal.texts import plan_text
 
         typer.echo(plan_text(result))
 

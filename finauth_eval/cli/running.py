@@ -135,19 +135,19 @@ def _save(table: ScoreTable, out: Path) -> None:
 
 
 def _print_run(summary: dict[str, Any]) -> None:
-    from finauth_eval.terminal import run_text
+    from finauth_eval.terminal.texts import run_text
 
     typer.echo(printable(run_text(summary)))
 
 
 def _file_progress() -> Any:
-    from finauth_eval.terminal import counting
+    from finauth_eval.terminal.progress import counting
 
     return counting("looking at files")
 
 
 def _call_progress(price: float | None) -> Any:
-    from finauth_eval.terminal import calling
+    from finauth_eval.terminal.progress import calling
 
     return calling(price=price)
 

@@ -15,6 +15,7 @@ from finauth_eval.shown.numbers import confidence_words
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from finauth_eval.comparing.clusters import Together
     from finauth_eval.comparing.evidence import Evidence, Rates
     from finauth_eval.comparing.flips import Flip
     from finauth_eval.comparing.noise import Noise
@@ -117,6 +118,7 @@ class Comparison:
         b: The table that is compared.
         pairing: Their common samples.
         evidence: The samples that the numbers rest on: the pairs with a score in both, or both runs' own.
+        clusters: Which samples belong together.
         thresholds: The threshold of A and that of B.
         requested: Whether the threshold was asked for; else it is each run's own.
         confidence: Nominal coverage of every interval, in (0, 1).
@@ -142,6 +144,7 @@ class Comparison:
     b: ScoreTable
     pairing: Pairing
     evidence: Evidence
+    clusters: Together
     thresholds: tuple[float, float]
     requested: bool
     confidence: float

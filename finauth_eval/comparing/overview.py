@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from finauth_eval.metrics.change import holm
 from finauth_eval.overview import TextTable
+from finauth_eval.samples import clusters_in_words
 from finauth_eval.shown.numbers import (
     NOT_KNOWN,
     area,
@@ -68,6 +71,9 @@ def verdict(found: Comparison) -> str:
 def sentence(found: Comparison) -> str:
     """The verdict in one or two sentences."""
     how = "of the same samples" if found.paired else "of different samples, taken as independent"
+    if found.evidence.a.clusters is not None and found.clusters.name is not None:
+        groups = np.unique(found.evidence.a.clusters).size
+        how += f", of {count(groups)} {clusters_in_words(found.clusters.name)}, which are what is independent"
     begin = _WORDS[found.verdict]
     if found.verdict == "equivalent" and found.non_inferiority is not None:
         begin += f" within {points(found.non_inferiority.margin)}"

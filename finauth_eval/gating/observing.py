@@ -12,7 +12,7 @@ from scipy.special import betainc, ndtr
 from finauth_eval.breakdown import SliceColumn
 from finauth_eval.comparing.evidence import Evidence, Paired, Side, Unpaired
 from finauth_eval.metrics.delong import auc
-from finauth_eval.samples import SampleArrays, cluster_codes, cluster_column
+from finauth_eval.samples import SampleArrays, cluster_codes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -251,7 +251,8 @@ def _alone(value: float, p_value: float, n: int, *, reason: str | None = None) -
 def _own_side(found: Comparison, rule: Rule) -> Side:
     """All scored samples of the run, of the rule's slice."""
     table = found.b
-    side = Side(arrays=SampleArrays.of(table), clusters=_clusters(table, found))
+    clusters = cluster_codes(table, _cluster_column(table, found.clusters.name))
+    side = Side(arrays=SampleArrays.of(table), clusters=clusters)
     rows = table.scored
     if rule.slice is not None:
         column = SliceColumn.of(table, rule.slice[0])
@@ -260,12 +261,16 @@ def _own_side(found: Comparison, rule: Rule) -> Side:
     return side.take(rows)
 
 
-def _clusters(table: ScoreTable, found: Comparison) -> NDArray[np.intp] | None:
-    return cluster_codes(table, cluster_column(table)) if found.evidence.a.clusters is not None else None
+def _cluster_column(table: ScoreTable, name: str | None) -> str | None:
+    """The comparison's column, where this run has it for all its scored samples."""
+    if name is None or name not in table.frame.columns or table.frame[name][table.scored].isna().any():
+        return None
+    return name
 
 
 def _coverage(found: Comparison) -> Evidence:
     """All samples as if they were genuine, with 1 for a missing score, so that coverage is one more rate."""
+    clusters = found.clusters.of_all_pairs() if found.paired else None
     sides = []
     for table, rows in ((found.a, found.pairing.rows_a), (found.b, found.pairing.rows_b)):
         silent = ~table.scored
@@ -275,7 +280,7 @@ def _coverage(found: Comparison) -> Evidence:
             scores=missing, is_attack=np.zeros(n, dtype=bool), type_codes=np.full(n, -1), types=(),
             not_sent=np.zeros(n, dtype=bool),
         )  # fmt: skip
-        sides.append(Side(arrays=arrays, clusters=None))
+        sides.append(Side(arrays=arrays, clusters=clusters))
     return (Paired if found.paired else Unpaired)(a=sides[0], b=sides[1])
 
 

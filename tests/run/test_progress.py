@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from finauth_eval.run.runner import Progress
-from finauth_eval.terminal import Pace, call_words, calling, pace_words
+from finauth_eval.terminal.progress import Pace, call_words, calling, pace_words
 
 
 class Clock:
