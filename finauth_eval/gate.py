@@ -26,7 +26,7 @@ SCHEMA: Final = "finauth-eval/verdict/1"
 EXIT_CODES: Final = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 7}
 """The exit code of each verdict."""
 _EXCHANGES: Final = 1_000
-_LEAST_EXCHANGES: Final = 200
+_LEAST_EXCHANGES: Final = 100
 _SAMPLES_IN_ALL: Final = 5_000_000
 """Exchanges times samples that are worth waiting for."""
 
@@ -146,7 +146,7 @@ def check(
         rules: At least one.
         exchanges: How often the two runs' answers are exchanged at random, to measure how often these rules fail when
             nothing has changed; BPCER at a fixed APCER takes its p-value from them. ``None`` is 1,000, fewer (at least
-            200) for many samples; 0 is none.
+            100) for many samples; 0 is none.
         seed: Makes the exchanges repeatable; ``None`` is 0.
 
     Raises:
