@@ -184,7 +184,9 @@ class Comparison:
     def verdict(self) -> str:
         """``"identical"``, ``"better"``, ``"worse"``, ``"mixed"``, ``"equivalent"``, ``"inconclusive"``, ``"unlabelled"``.
 
-        Identical: every sample has the same score in both. Better and worse: an error rate changed with significance (Holm over BPCER and APCER); mixed: one each way.
+        Identical: every sample has the same score in both. Worse: an error rate rose with significance (Holm over BPCER and APCER). Better: one fell with
+        significance, and both are surely below A's plus the margin. Mixed: one fell, and the other rose or may have
+        risen by more than the margin.
         Equivalent: neither did, and both differences lie within the margin either way.
         """
         return overview.verdict(self)

@@ -40,7 +40,7 @@ _WORDS = {
     "identical": "B gives every sample the score that A gave it",
     "better": "B is better than A",
     "worse": "B is worse than A",
-    "mixed": "B is better than A in one error rate and worse in the other",
+    "mixed": "B is better than A in one error rate; in the other it is worse, or that can't be ruled out",
     "equivalent": "B is as good as A",
     "inconclusive": "no difference is shown, and none can be ruled out",
     "unlabelled": "without labels it cannot be told whether B is better or worse",
@@ -57,13 +57,13 @@ def verdict(found: Comparison) -> str:
     rates = {"bpcer": found.at_threshold.bona_fide, "apcer": found.at_threshold.attack}
     adjusted = holm({name: own.change.p_value for name, own in rates.items()})
     level = 1 - found.confidence
+    margin = found.non_inferiority.margin if found.non_inferiority else math.nan
+    known = [own for own in rates.values() if own.change.difference.defined]
     sure = [rates[name].change.difference.value for name, p_value in adjusted.items() if p_value <= level]
     if any(value > 0 for value in sure):
         return "mixed" if any(value < 0 for value in sure) else "worse"
-    if sure:
-        return "better"
-    margin = found.non_inferiority.margin if found.non_inferiority else math.nan
-    known = [own for own in rates.values() if own.change.difference.defined]
+    if sure:  # a rate that may well have risen by more than the margin is no gain
+        return "better" if all(own.upper < margin for own in known) else "mixed"
     within = all(-margin < own.lower and own.upper < margin for own in known)
     return "equivalent" if known and within else "inconclusive"
 
