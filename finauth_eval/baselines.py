@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from finauth_eval.errors import InputError
 from finauth_eval.scores import ScoreTable, read_scores
+from finauth_eval.wellformed import well_formed
 
 __all__ = ["Acceptance", "accept_baseline", "read_acceptances", "read_baseline"]
 
@@ -77,20 +78,21 @@ def accept_baseline(
         raise InputError(f"{folder}: no sample has a score; such a run can't be a baseline")
     target = Path(file) if file is not None else folder.resolve().parent / FILE
     entry = Acceptance(
-        run=os.path.relpath(folder.resolve(), target.resolve().parent),
+        run=os.path.relpath(folder.resolve(), target.resolve().parent),  # as the file system has it
         scores_digest=scores.provenance.digest,
         dataset_digest=scores.provenance.dataset_digest,
         endpoint=scores.provenance.run.get("endpoint_name") or scores.provenance.endpoint,
         accepted_at=(now or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds"),
-        accepted_by=who or _account(),
-        reason=reason.strip(),
+        accepted_by=well_formed(who or _account()),
+        reason=well_formed(reason.strip()),
     )
     earlier = read_acceptances(target) if target.exists() else ()
     content = {"schema": SCHEMA, "accepted": [asdict(own) for own in (*earlier, entry)]}
+    text = json.dumps(content, indent=1, ensure_ascii=not _writable(entry.run))
     scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        scratch.write_text(text + "\n", encoding="utf-8")
         scratch.replace(target)
     except OSError as error:
         scratch.unlink(missing_ok=True)
@@ -155,6 +157,11 @@ def read_baseline(path: Path | str, **reading: Any) -> ScoreTable:
             f" {accepted.accepted_by}; accept the run again, with a reason, or restore it"
         )
     return scores
+
+
+def _writable(path: str) -> bool:
+    """Whether a path is valid Unicode; one that is not is written with escapes, and read back as it is."""
+    return well_formed(path) == path
 
 
 def _account() -> str:

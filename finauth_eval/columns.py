@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from finauth_eval.errors import ScoresError
 from finauth_eval.labels import ACCEPTED, parse_label
 
-__all__ = ["COLUMNS", "ScoreRange", "name_columns", "read_columns", "refuse_twins", "where"]
+__all__ = ["COLUMNS", "ScoreRange", "is_blank", "name_columns", "read_columns", "refuse_twins", "where"]
 
 ScoreRange = Literal["unit", "any"]
 
@@ -111,6 +111,17 @@ def name_columns(
                 new[meaning] = f"{meaning} (not used)"
             new[column] = meaning
     return frame.set_axis([new[column] for column in found], axis="columns")
+
+
+def is_blank(texts: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which texts stand for a missing value, shape (n,).
+
+    Example:
+        >>> is_blank(np.array(["a.png", "", "nan"], dtype=object)).tolist()
+        [False, True, True]
+    """
+    words = pd.Series(texts, dtype="string").str.strip().str.lower()
+    return np.asarray(words.isna() | words.isin(_BLANK), dtype=bool)
 
 
 def where(frame_row: int) -> str:

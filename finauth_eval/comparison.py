@@ -11,7 +11,7 @@ import numpy as np
 from finauth_eval.comparing import comparable
 from finauth_eval.comparing.clusters import Together
 from finauth_eval.comparing.evidence import Evidence, Paired, Rates, Side, Unpaired
-from finauth_eval.comparing.flips import Flip, flips
+from finauth_eval.comparing.flips import Flip, flips, require_reachable
 from finauth_eval.comparing.noise import Noise, noise
 from finauth_eval.comparing.outcome import AtThreshold, Comparison, NonInferiority
 from finauth_eval.comparing.pairing import Pairing, pair
@@ -19,7 +19,7 @@ from finauth_eval.comparing.parts import Part, attack_type_parts, slice_parts, s
 from finauth_eval.comparing.reselected import AtApcer, at_apcer
 from finauth_eval.comparing.service import Latency, NoResponse, latency, no_response
 from finauth_eval.comparing.shifts import Moves, Shift, moves, shift_of
-from finauth_eval.decisions import current_threshold
+from finauth_eval.decisions import current_threshold, running_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.metrics.intervals import valid_confidence
 from finauth_eval.samples import SampleArrays, require_column
@@ -94,6 +94,8 @@ def compare(
         raise NothingToEvaluate(
             f"{a.provenance.source} and {b.provenance.source}: {what}; nothing can be compared"
         )
+    if threshold is not None:
+        require_reachable(threshold, a, b)
     clusters = Together.of(a, b, pairing, cluster)
     evidence = _evidence(a, b, pairing, clusters)
     columns = [(_column(a, b, name, rows_a, rows_b, paired=pairing.paired)) for name in by]
@@ -121,7 +123,9 @@ def compare(
         attack_types={},
         slices={},
         alerts=_without_classes(evidence).rates("blocked", *thresholds, confidence=confidence),
-        flips=flips(a, b, (rows_a, rows_b), thresholds) if pairing.paired else (),
+        flips=flips(a, b, (rows_a, rows_b), thresholds, labelled=a.labelled and b.labelled)
+        if pairing.paired
+        else (),
         shift=shift_of(
             scores_a, scores_b, (a.is_attack[rows_a], b.is_attack[rows_b]) if labelled else None, moved
         ),
@@ -144,7 +148,7 @@ def _with_classes(
     attack = evidence.rates("missed", *thresholds, confidence=confidence)
     source = "requested" if found.requested else None
     point_a, point_b = (
-        own.points([(at, source or _source(table, at))], confidence=confidence)[0]
+        own.points([(at, source or _source(table))], confidence=confidence)[0]
         for own, table, at in zip((evidence.a, evidence.b), (found.a, found.b), thresholds, strict=True)
     )
     types, slices = with_holm(
@@ -168,8 +172,9 @@ def _with_classes(
     )
 
 
-def _source(table: ScoreTable, at: float) -> str:
-    return "run" if (table.frame["threshold"] == at).any() else "default"
+def _source(table: ScoreTable) -> str:
+    seen = table.frame["threshold"].dropna().unique()
+    return running_threshold([float(value) for value in seen])[1]
 
 
 def _valid_options(margin: float, threshold: float | None, bootstrap: int | None) -> None:

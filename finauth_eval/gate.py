@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-import math
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from finauth_eval.comparing.evidence import Paired
+from finauth_eval.comparing.flips import require_reachable
+from finauth_eval.errors import InputError
+from finauth_eval.gating.exchanging import (
+    exchanged,
+    false_alarms,
+    holm_by_level,
+    how_many,
+    not_measured,
+    rank,
+)
+from finauth_eval.gating.explaining import judged
 from finauth_eval.gating.observing import Material, Seen, absolute, regression
-from finauth_eval.gating.rules import METRICS, Check, Rule, read_rules
-from finauth_eval.metrics.estimate import Estimate, finite_or_none
-from finauth_eval.metrics.intervals import rate
-from finauth_eval.shown.numbers import count, limit, p_words, percent, points, score
+from finauth_eval.gating.rules import Rule, read_rules
+from finauth_eval.metrics.estimate import finite_or_none
+from finauth_eval.shown import notebook
+from finauth_eval.shown.numbers import p_words, rate, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from finauth_eval.comparison import Comparison, Flip
+    from finauth_eval.gating.rules import Check
+    from finauth_eval.metrics.estimate import Estimate
 
 __all__ = ["Rule", "RuleVerdict", "Verdict", "check", "invalid", "read_rules"]
 
 SCHEMA: Final = "finauth-eval/verdict/1"
+VERDICT_FILE: Final = "verdict.json"
+"""Under this name in a run's folder a verdict is found again."""
 EXIT_CODES: Final = {"pass": 0, "fail": 1, "inconclusive": 3, "invalid": 7}
 """The exit code of each verdict."""
-_EXCHANGES: Final = 1_000
-_LEAST_EXCHANGES: Final = 100
-_SAMPLES_IN_ALL: Final = 5_000_000
-"""Exchanges times samples that are worth waiting for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +124,48 @@ class Verdict:
             "inconclusive": f"Inconclusive: {bad} of {of} could not be decided, and none failed",
         }[self.verdict]
 
+    def write(self, folder: Path | str) -> Path:
+        """Write ``verdict.json`` into a run's folder, where the history looks for it.
+
+        Raises:
+            InputError: It can't be written.
+        """
+        file = Path(folder) / VERDICT_FILE
+        try:
+            file.write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{file}: can't be written ({error.strerror or error})") from error
+        return file
+
+    def _repr_html_(self) -> str:
+        """The headline, the checks, and the decisions that flipped for the worse; at most 60 kB."""
+        rows = [(own.name, own.verdict, p_words(own.p_holm), own.explanation) for own in self.rules]
+        flips = [
+            (own.sample_id, own.label or "", own.attack_type or "", threshold(own.a), threshold(own.b))
+            for own in self.flips
+            if own.worse
+        ]
+        parts = [notebook.paragraph(f"Note: {note}.") for note in self.comparability]
+        parts.append(notebook.paragraph(f"{self.headline}."))
+        if rows:
+            parts.append(notebook.table(("check", "verdict", "p (Holm)", "why"), rows, caption="Checks"))
+        if flips:
+            header, caption = (
+                ("sample", "label", "attack type", "before", "now"),
+                "Wrong now and right before",
+            )
+            parts.append(
+                notebook.details(
+                    f"{caption} ({len(flips)})", [notebook.table(header, flips, caption=caption)]
+                )
+            )
+        if self.false_alarms.defined:
+            alarms = rate(self.false_alarms)
+            parts.append(
+                notebook.paragraph(f"Had nothing changed, these rules would fail in {alarms} of such runs.")
+            )
+        return notebook.page(parts)
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``finauth-eval gate --json``."""
         return {
@@ -167,6 +221,7 @@ def check(
         raise ValueError("there is no rule; expected at least one")
     if not comparison.labelled:
         return _invalid(comparison, "there are no labels: without them nothing can be said about errors")
+    _require_reachable(comparison, rules)
     checks = [own for rule in rules for own in rule.checks()]
     material = Material.of(comparison, tuple(rules))
     seen = [
@@ -175,30 +230,30 @@ def check(
         else absolute(own.rule, own.limit, material, comparison)
         for own in checks
     ]
-    number = _how_many(exchanges, comparison.n)
+    number = how_many(exchanges, comparison.n)
     by_exchange = [
         own.kind == "tolerance" and own.rule.metric.startswith("bpcer_at_apcer.") for own in checks
     ]
     if any(by_exchange) and not number:
         raise ValueError("bpcer_at_apcer needs exchanges for its p-value, and exchanges is 0")
-    drawn = _exchanged(checks, material, number, seed=seed)
+    drawn = exchanged(checks, material, number, seed=seed)
     p_values = [
-        _rank(own.observed, drawn.observed[:, i]) if ranked else own.p_value
+        rank(own.observed, drawn.observed[:, i]) if ranked else own.p_value
         for i, (own, ranked) in enumerate(zip(seen, by_exchange, strict=True))
     ]
-    adjusted = _holm(np.array([p_values]), [own.rule.confidence for own in checks])[0]
+    adjusted = holm_by_level(np.array([p_values]), [own.rule.confidence for own in checks])[0]
     paired = isinstance(comparison.evidence, Paired)
     found = tuple(
-        _judged(own, what, p_value, p_holm, m=len(checks), paired=paired)
+        _of_check(own, what, p_value, p_holm, m=len(checks), paired=paired)
         for own, what, p_value, p_holm in zip(checks, seen, p_values, adjusted.tolist(), strict=True)
     )
     verdicts = {own.verdict for own in found}
     return Verdict(
         verdict=next((own for own in ("fail", "inconclusive") if own in verdicts), "pass"),
         rules=found,
-        false_alarms=_false_alarms(checks, drawn, by_exchange),
+        false_alarms=false_alarms(checks, drawn, by_exchange),
         comparability=comparison.comparability,
-        flips=comparison.flips,
+        flips=_flips(comparison, checks, found),
         reason=None,
         baseline=comparison.a.provenance.source,
         run=comparison.b.provenance.source,
@@ -218,7 +273,7 @@ def invalid(reason: str, *, baseline: str, run: str) -> Verdict:
         7
     """
     return Verdict(
-        verdict="invalid", rules=(), false_alarms=_not_measured(), comparability=(), flips=(), reason=reason,
+        verdict="invalid", rules=(), false_alarms=not_measured(), comparability=(), flips=(), reason=reason,
         baseline=baseline, run=run,
     )  # fmt: skip
 
@@ -227,172 +282,32 @@ def _invalid(comparison: Comparison, reason: str) -> Verdict:
     return invalid(reason, baseline=comparison.a.provenance.source, run=comparison.b.provenance.source)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Exchanged:
-    """What the checks see when the answers of both runs are exchanged at random; each of shape (exchanges, checks)."""
-
-    observed: np.ndarray[Any, np.dtype[np.float64]]
-    p_values: np.ndarray[Any, np.dtype[np.float64]]
-
-
-def _how_many(wanted: int | None, n: int) -> int:
-    if wanted is not None:
-        if wanted < 0:
-            raise ValueError(f"exchanges is {wanted}; expected a number, or 0 for none")
-        return wanted
-    return max(_LEAST_EXCHANGES, min(_EXCHANGES, _SAMPLES_IN_ALL // max(1, n)))
-
-
-def _exchanged(checks: Sequence[Check], material: Material, number: int, *, seed: int | None) -> _Exchanged:
-    rng = np.random.default_rng(0 if seed is None else seed)
-    observed, p_values = (np.full((number, len(checks)), np.nan) for _ in range(2))
-    for row in range(number):
-        drawn = material.exchanged(rng)
-        for i, own in enumerate(checks):
-            if own.kind == "tolerance":
-                seen = regression(own.rule, drawn)
-                observed[row, i], p_values[row, i] = seen.observed, seen.p_value
-    return _Exchanged(observed=observed, p_values=p_values)
-
-
-def _rank(observed: float, drawn: np.ndarray[Any, np.dtype[np.float64]]) -> float:
-    """The share of exchanges that are at least as bad as what was seen, which counts as one of them."""
-    if math.isnan(observed):
-        return math.nan
-    return float((1 + np.count_nonzero(drawn >= observed - 1e-12)) / (1 + drawn.size))
-
-
-def _holm(
-    p_values: np.ndarray[Any, np.dtype[np.float64]], confidences: Sequence[float]
-) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Holm's correction of each row, where every check has a level of its own: in the order of p over level.
-
-    By Bonferroni at each step the chance of any false failure stays below the largest of the levels.
-    """
-    levels = 1 - np.asarray(confidences)
-    order = np.argsort(p_values / levels, axis=1)  # nan last
-    known = np.count_nonzero(~np.isnan(p_values), axis=1)[:, None]
-    left = np.maximum(known - np.arange(p_values.shape[1]), 1)
-    stepped = np.take_along_axis(p_values / levels, order, axis=1) * left
-    stepped = np.maximum.accumulate(stepped, axis=1)
-    adjusted = np.empty_like(p_values)
-    np.put_along_axis(adjusted, order, stepped, axis=1)
-    return np.asarray(np.minimum(adjusted * levels, 1.0))
-
-
-def _fails(own: Check, observed: Any, p_holm: Any) -> Any:
-    """Whether a figure is beyond its limit, and surely so."""
-    return (observed > own.limit + 1e-12) & (p_holm <= 1 - own.rule.confidence)
-
-
-def _false_alarms(checks: Sequence[Check], drawn: _Exchanged, by_exchange: Sequence[bool]) -> Estimate:
-    number = drawn.observed.shape[0]
-    if not number or not any(own.kind == "tolerance" for own in checks):
-        return _not_measured()
-    p_values = drawn.p_values.copy()
-    for i, ranked in enumerate(by_exchange):
-        if ranked:
-            ascending = np.sort(drawn.observed[:, i])
-            at_least = number - np.searchsorted(ascending, drawn.observed[:, i] - 1e-12)
-            p_values[:, i] = (1 + at_least) / (1 + number)
-    adjusted = _holm(p_values, [own.rule.confidence for own in checks])
-    failed = np.zeros(number, dtype=bool)
-    for i, own in enumerate(checks):
-        if own.kind == "tolerance":
-            failed |= _fails(own, drawn.observed[:, i], adjusted[:, i])
-    return rate(int(failed.sum()), number)
-
-
-def _not_measured() -> Estimate:
-    return Estimate.undefined("not measured", confidence=0.95, method="clopper-pearson")
-
-
-def _judged(own: Check, seen: Seen, p_value: float, p_holm: float, *, m: int, paired: bool) -> RuleVerdict:
-    verdict, explanation = _verdict(own, seen, p_holm, m=m, paired=paired)
+def _of_check(own: Check, seen: Seen, p_value: float, p_holm: float, *, m: int, paired: bool) -> RuleVerdict:
+    verdict, explanation = judged(own, seen, p_holm, m=m, paired=paired)
     return RuleVerdict(
         name=own.name, verdict=verdict, observed=seen.observed, limit=own.limit, p_value=p_value, p_holm=p_holm,
         n=seen.n, explanation=explanation,
     )  # fmt: skip
 
 
-def _verdict(own: Check, seen: Seen, p_holm: float, *, m: int, paired: bool) -> tuple[str, str]:
-    what = _what(own, seen)
-    if math.isnan(seen.observed):
-        return "inconclusive", f"{what} can't be told: {seen.reason or 'nothing to measure'}."
-    if seen.n < own.rule.minimum_n:
-        needs = own.rule.minimum_n
-        return (
-            "inconclusive",
-            f"{what} {_figures(own, seen)}; but {count(seen.n)} samples are too few, {needs} are needed.",
-        )
-    if own.kind == "tolerance":
-        level = (1 - own.rule.confidence) / m
-        needed = math.ceil(math.log2(0.5 / level))
-        if paired and seen.independent < needed:
-            return "inconclusive", (
-                f"{what} {_figures(own, seen)}; but only {seen.independent} subjects or samples are independent: not even"
-                f" if all got worse would that be sure, which takes {needed}."
-            )
-        return _against_baseline(own, seen, p_holm, what)
-    return _against_limit(own, seen, p_holm, what)
+def _require_reachable(comparison: Comparison, rules: Sequence[Rule]) -> None:
+    for rule in rules:
+        if rule.threshold is not None:
+            try:
+                require_reachable(rule.threshold, comparison.a, comparison.b)
+            except ValueError as error:
+                raise ValueError(f"rule {rule.checks()[0].name!r}: {error}") from error
 
 
-def _against_baseline(own: Check, seen: Seen, p_holm: float, what: str) -> tuple[str, str]:
-    figures, tolerated = _figures(own, seen), points(own.limit, n=100_000)
-    if own.rule.metric == "auc":
-        tolerated = f"{own.limit:g}"
-    if _fails(own, seen.observed, p_holm):
-        return (
-            "fail",
-            f"{what} {figures}. That is more than the {tolerated} put up with, and more than chance ({p_words(p_holm)}).",
-        )
-    if seen.observed <= 0:
-        tail = "not worse"
-    elif seen.observed <= own.limit:
-        tail = f"within the {tolerated} put up with"
-    else:
-        tail = (
-            f"more than the {tolerated} put up with, but no more than chance brings about ({p_words(p_holm)})"
-        )
-    if not math.isnan(seen.worst_case) and seen.worst_case > own.limit:
-        worst = f"{seen.worst_case:.3f}" if own.rule.metric == "auc" else points(seen.worst_case, n=seen.n)
-        tail += f"; up to {worst} worse can't be ruled out with so many samples"
-    return "pass", f"{what} {figures}: {tail}."
-
-
-def _against_limit(own: Check, seen: Seen, p_holm: float, what: str) -> tuple[str, str]:
-    shown = score(own.limit) if own.rule.metric == "auc" else limit(own.limit)
-    figures = _figures(own, seen)
-    short = own.limit - seen.observed if own.kind == "floor" else seen.observed - own.limit
-    if short <= 1e-12:
-        return "pass", f"{what} {figures}, within the limit of {shown}."
-    if math.isnan(p_holm) or p_holm <= 1 - own.rule.confidence:
-        sure = "" if math.isnan(p_holm) else f", and surely so ({p_words(p_holm)})"
-        return "fail", f"{what} {figures}, beyond the limit of {shown}{sure}."
-    return (
-        "inconclusive",
-        f"{what} {figures}, beyond the limit of {shown}, but chance can bring that about ({p_words(p_holm)}).",
-    )
-
-
-def _what(own: Check, seen: Seen) -> str:
-    words = METRICS[own.rule.metric]
-    at = "" if own.rule.threshold is None else f" at {own.rule.threshold:g}"
-    part = "" if own.rule.slice is None else f" where {own.rule.slice[0]} is {own.rule.slice[1]}"
-    if seen.about:
-        words = words.replace(" (", f", {seen.about} (", 1)
-    return f"{words[0].upper()}{words[1:]}{at}{part}"
-
-
-def _figures(own: Check, seen: Seen) -> str:
-    if own.rule.metric == "auc":
-        now, then, apart = score(seen.after), score(seen.before), f"{seen.observed:+.3f}"
-    else:
-        now, then = percent(seen.after, n=seen.n), percent(seen.before, n=seen.n)
-        apart = points(seen.observed, n=seen.n, sign=True)
-    if own.kind != "tolerance":
-        return f"are {now}" if own.rule.metric != "auc" else f"is {now}"
-    if not seen.observed:
-        return f"stayed at {now}"
-    worse = "worse" if seen.observed > 0 else "better"
-    return f"went from {then} to {now}, {apart.lstrip('+-')} {worse}"
+def _flips(comparison: Comparison, checks: Sequence[Check], found: Sequence[RuleVerdict]) -> tuple[Flip, ...]:
+    """What flipped at the thresholds in force, and beside it at the own thresholds of rules that failed."""
+    named = {flip.sample_id: flip for flip in comparison.flips}
+    own_thresholds = {
+        own.rule.threshold
+        for own, verdict in zip(checks, found, strict=True)
+        if verdict.verdict == "fail" and own.rule.threshold is not None
+    }
+    for threshold in sorted(own_thresholds):
+        for flip in comparison.flips_at(threshold):
+            named.setdefault(flip.sample_id, flip)
+    return tuple(named.values())

@@ -16,6 +16,7 @@ from finauth_eval.baselines import FILE as BASELINE_FILE
 from finauth_eval.baselines import read_acceptances
 from finauth_eval.errors import FinauthEvalError, InputError
 from finauth_eval.evaluation import evaluate
+from finauth_eval.gate import VERDICT_FILE
 from finauth_eval.metrics.quantiles import quantile
 from finauth_eval.scores import RUN_FILE, SCORES_FILE, read_scores
 
@@ -36,7 +37,6 @@ FIGURES: Final = {
     "round_trip_p95_ms": "95% of answers within, ms",
 }
 """The guarded figures; each has a column of its own name and two more, ``_low`` and ``_high``."""
-VERDICT_FILE: Final = "verdict.json"
 _TABLE: Final = "history.parquet"
 _REPLICATES: Final = 500
 _KINDS: Final = dict.fromkeys(

@@ -173,7 +173,9 @@ class ScoreTable:
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        _write_parquet(_plain(self.frame), folder / SCORES_FILE)
+        # places in the table are no ids: written out they would come back as such
+        frame = self.frame if self.has_sample_ids else self.frame.drop(columns="sample_id")
+        _write_parquet(_plain(frame), folder / SCORES_FILE)
         if self.replicates is not None:
             _write_parquet(self.replicates, folder / REPLICATES_FILE)
         if self.provenance.run:

@@ -73,9 +73,8 @@ def junit_xml(verdict: Verdict) -> str:
 
 
 def _text(text: str) -> str:
-    """The text with characters written out that XML can't hold, or that hide."""
-    kept = "".join(char if char in "\n\t" else visible(char) for char in text)
-    return "".join(char for char in kept if char not in "\ufffe\uffff")
+    """The text on one line, with characters written out that XML can't hold, or that hide."""
+    return "".join(char for char in visible(text) if char not in "\ufffe\uffff")
 
 
 def _flip_lines(verdict: Verdict) -> list[str]:
@@ -102,6 +101,8 @@ def step_summary(verdict: Verdict, *, room: int = STEP_SUMMARY_BYTES) -> str:
     """
     head = [f"## {_ICONS[verdict.verdict]} {_safe(verdict.headline)}", ""]
     head += [f"- **Note&#58;** {_safe(note)}" for note in verdict.comparability]
+    if verdict.comparability:
+        head.append("")  # else the next line would be a part of the last note
     head += [f"{_safe(verdict.run)} against {_safe(verdict.baseline)}", ""]
     if verdict.rules:
         head += ["| | check | what was seen |", "|---|---|---|"]
@@ -164,8 +165,10 @@ def _cut(text: str, room: int) -> str:
 
 
 def _safe(text: str) -> str:
-    """A text from outside in a cell of a Markdown table: no markup, no new line, no mention, no link."""
-    return "".join(
-        html.escape(char, quote=True) if char in "&<>\"'" else _MARKDOWN.get(char, char)
-        for char in shorten(visible(text), _LONGEST)
-    )
+    """A text from outside in a cell of a Markdown table: no markup, no new line, no mention, no reference, no link."""
+    plain = shorten(visible(text), _LONGEST)
+    escaped = "".join(
+        html.escape(char, quote=True) if char in "&<>\"'" else _MARKDOWN.get(char, char) for char in plain
+    ).replace("www.", "www&#46;")
+    # GitHub looks for mentions and references in what is rendered, but not in code
+    return f"<code>{escaped}</code>" if "@" in plain or "#" in plain else escaped

@@ -148,7 +148,9 @@ def gate(
 
         there = Path(github_summary)
         used = there.stat().st_size if there.is_file() else 0
-        append_text(github_summary, step_summary(verdict, room=max(0, STEP_SUMMARY_BYTES - used - 1)))
+        summary = step_summary(verdict, room=max(0, STEP_SUMMARY_BYTES - used - 1))
+        if summary:
+            append_text(github_summary, summary)
     if json_file != "-":
         from finauth_eval.terminal.texts import verdict_text
 

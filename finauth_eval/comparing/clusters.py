@@ -60,7 +60,7 @@ class Together:
             return cls(doubt=_blank(blank))
         codes_a, codes_b = (cluster_codes(own, name) for own, name in zip((a, b), names, strict=True))
         if codes_a is None or codes_b is None:
-            return cls(doubt=_blank(blank))
+            return cls(doubt=_blank(blank) or _one_sided(codes_a is not None or codes_b is not None))
         name = names[0] or ""
         shared = len({*a.frame[name].dropna()} & {*b.frame[name].dropna()})
         return cls(name=name, a=codes_a, b=codes_b, doubt=_shared(shared, name))
@@ -76,6 +76,15 @@ def _blank(blank: int) -> str | None:
     return (
         f"{count(blank)} scored samples have no subject, so all are taken as independent; where persons have several"
         " samples the intervals are too narrow and the tests too sure"
+    )
+
+
+def _one_sided(known: bool) -> str | None:
+    if not known:
+        return None
+    return (
+        "only one of the runs says which samples belong together, so all are taken as independent; where persons have"
+        " several samples the intervals are too narrow and the tests too sure"
     )
 
 

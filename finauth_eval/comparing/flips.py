@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from finauth_eval.scores import ScoreTable
 
-__all__ = ["Flip", "flips"]
+__all__ = ["Flip", "flips", "require_reachable"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,8 @@ def flips(
     b: ScoreTable,
     rows: tuple[NDArray[np.intp], NDArray[np.intp]],
     thresholds: tuple[float, float],
+    *,
+    labelled: bool,
 ) -> tuple[Flip, ...]:
     """The pairs that are decided differently: first those that got worse, and of these the largest changes first.
 
@@ -61,6 +63,7 @@ def flips(
         b: What is compared with it.
         rows: Rows of A and of B that are the same sample, every one with a score.
         thresholds: The threshold of A and that of B.
+        labelled: Whether both runs know which samples are attacks.
     """
     one, other = a.scores[rows[0]], b.scores[rows[1]]
     different = (one >= thresholds[0]) != (other >= thresholds[1])
@@ -75,7 +78,6 @@ def flips(
         "b": other[different],
         "flagged": other[different] >= thresholds[1],
     })  # fmt: skip
-    labelled = frame["label"].notna()
     frame["worse"] = (frame["flagged"] != (frame["label"] == "attack")) & labelled
     frame["apart"] = (frame["b"] - frame["a"]).abs()
     ordered = frame.sort_values(
@@ -84,13 +86,24 @@ def flips(
     return tuple(
         Flip(
             sample_id=name, label=_text(label), attack_type=_text(kind), a=before, b=after,
-            worse=bool(worse) if _text(label) is not None else None,
+            worse=bool(worse) if labelled else None,
         )
         for name, label, kind, before, after, worse in zip(
             *(ordered[column].tolist() for column in ("sample_id", "label", "attack_type", "a", "b", "worse")),
             strict=True,
         )
     )  # fmt: skip
+
+
+def require_reachable(threshold: float, a: ScoreTable, b: ScoreTable) -> None:
+    """Refuse a threshold that no score can reach, for at it nothing can ever get worse.
+
+    Raises:
+        ValueError: All scores of both tables lie in [0, 1], and the threshold does not.
+    """
+    known = np.concatenate([own.scores[own.scored] for own in (a, b)])
+    if known.size and known.min() >= 0 and known.max() <= 1 and not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is {threshold:g}; expected a number in [0, 1], as the scores are")
 
 
 def _text(value: Any) -> str | None:

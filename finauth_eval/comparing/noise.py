@@ -93,7 +93,8 @@ def noise(
     known = [own for own in (of_a, of_b) if own is not None and own.contents]
     if not known:
         return None
-    beyond = np.abs(change) > max(own.largest for own in known)
+    # more than rounding: 0.3 - 0.2 is a little less than 0.1
+    beyond = np.abs(change) > max(own.largest for own in known) + 1e-9
     return Noise(
         a=of_a,
         b=of_b,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from finauth_eval.comparing import comparable, overview
+from finauth_eval.comparing.flips import Flip, flips
 from finauth_eval.shown import notebook
 from finauth_eval.shown.numbers import confidence_words
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from finauth_eval.comparing.clusters import Together
     from finauth_eval.comparing.evidence import Evidence, Rates
-    from finauth_eval.comparing.flips import Flip
     from finauth_eval.comparing.noise import Noise
     from finauth_eval.comparing.pairing import Pairing
     from finauth_eval.comparing.parts import Part
@@ -184,12 +184,20 @@ class Comparison:
     def verdict(self) -> str:
         """``"identical"``, ``"better"``, ``"worse"``, ``"mixed"``, ``"equivalent"``, ``"inconclusive"``, ``"unlabelled"``.
 
-        Identical: every sample has the same score in both. Worse: an error rate rose with significance (Holm over BPCER and APCER). Better: one fell with
-        significance, and both are surely below A's plus the margin. Mixed: one fell, and the other rose or may have
-        risen by more than the margin.
-        Equivalent: neither did, and both differences lie within the margin either way.
+        Identical: the same samples, each with the same score and decision in both. Worse: an error rate rose with
+        significance (Holm over BPCER and APCER). Better: one fell with significance, and neither can have risen by
+        more than the margin. Mixed: one fell, and the other rose or may have risen by more than the margin.
+        Equivalent: neither rose nor fell with significance, and both differences lie within the margin either way.
         """
         return overview.verdict(self)
+
+    def flips_at(self, threshold: float) -> tuple[Flip, ...]:
+        """The samples that the two runs decide differently at another threshold; empty where their samples differ."""
+        if not self.paired:
+            return ()
+        both = self.a.scored[self.pairing.rows_a] & self.b.scored[self.pairing.rows_b]
+        rows = (self.pairing.rows_a[both], self.pairing.rows_b[both])
+        return flips(self.a, self.b, rows, (threshold, threshold), labelled=self.labelled)
 
     def flip_frame(self) -> pd.DataFrame:
         """The flips as a frame: ``sample_id``, ``label``, ``attack_type``, ``a``, ``b``, ``worse``."""

@@ -49,8 +49,7 @@ _WORDS = {
 
 def verdict(found: Comparison) -> str:
     """What a comparison comes to; the words are explained at `Comparison.verdict`."""
-    moved = found.shift.moves
-    if moved is not None and moved.same == found.n:
+    if _identical(found):
         return "identical"
     if found.at_threshold is None:
         return "unlabelled"
@@ -66,6 +65,18 @@ def verdict(found: Comparison) -> str:
         return "better" if all(own.upper < margin for own in known) else "mixed"
     within = all(-margin < own.lower and own.upper < margin for own in known)
     return "equivalent" if known and within else "inconclusive"
+
+
+def _identical(found: Comparison) -> bool:
+    """Whether both runs have the same samples, with the same scores and decisions, and none without a score in one."""
+    moved, silent = found.shift.moves, found.no_response["all"]
+    return (
+        moved is not None
+        and moved.same == found.n
+        and not found.flips
+        and not (found.pairing.only_in_a or found.pairing.only_in_b or found.pairing.relabelled)
+        and not (silent.a_only or silent.b_only)
+    )
 
 
 def sentence(found: Comparison) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from finauth_eval.columns import is_blank
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -26,7 +28,7 @@ class Pairing:
     Attributes:
         rows_a: Rows of A that have a partner, in A's order, shape (n,).
         rows_b: The partners' rows in B, shape (n,).
-        only_in_a: Samples of A without a partner.
+        only_in_a: Samples of A without a partner; repeated rows are not counted again.
         only_in_b: Samples of B without a partner.
         by: ``"content"``, ``"sample_id"``, ``"content and sample_id"``, or ``"nothing"`` where there is no pair.
         repeated: Rows of both tables left out because an earlier row of the same table has the same content.
@@ -84,9 +86,15 @@ def pair(a: ScoreTable, b: ScoreTable) -> Pairing:
     repeated = len(a) + len(b) - kept_a.size - kept_b.size
     same_a, same_b = _matched(kept_a[known[0][kept_a]], kept_b[known[1][kept_b]], contents[0], contents[1])
     by = ["content"] if same_a.size else []
+    again = (0, 0)
     if a.has_sample_ids and b.has_sample_ids:
-        rest_a, rest_b = np.setdiff1d(kept_a, same_a), np.setdiff1d(kept_b, same_b)
         ids = [own.frame["sample_id"].to_numpy(dtype=object) for own in (a, b)]
+        rest_a, rest_b = (
+            rows[~is_blank(own[rows])]
+            for rows, own in zip(
+                (np.setdiff1d(kept_a, same_a), np.setdiff1d(kept_b, same_b)), ids, strict=True
+            )
+        )
         once_a, once_b = (
             rows[~pd.Series(own[rows]).duplicated().to_numpy()]
             for rows, own in zip((rest_a, rest_b), ids, strict=True)
@@ -94,7 +102,8 @@ def pair(a: ScoreTable, b: ScoreTable) -> Pairing:
         more_a, more_b = _matched(once_a, once_b, ids[0], ids[1])
         unknown = ~(known[0][more_a] & known[1][more_b])
         if unknown.any():
-            repeated += rest_a.size - once_a.size + rest_b.size - once_b.size
+            again = (rest_a.size - once_a.size, rest_b.size - once_b.size)
+            repeated += sum(again)
             by.append("sample_id")
             same_a = np.concatenate([same_a, more_a[unknown]])
             same_b = np.concatenate([same_b, more_b[unknown]])
@@ -106,18 +115,19 @@ def pair(a: ScoreTable, b: ScoreTable) -> Pairing:
         if a.labelled and b.labelled
         else np.ones(same_a.size, dtype=bool)
     )
+    distinct = (kept_a.size - again[0], kept_b.size - again[1])
     rows_a, rows_b = same_a[agree], same_b[agree]
     relabelled = int(np.count_nonzero(~agree))
     return Pairing(
         rows_a=rows_a,
         rows_b=rows_b,
-        only_in_a=len(a) - rows_a.size,
-        only_in_b=len(b) - rows_b.size,
+        only_in_a=distinct[0] - same_a.size,
+        only_in_b=distinct[1] - same_b.size,
         by=" and ".join(by) or "nothing",
         repeated=repeated,
         relabelled=relabelled,
         retyped=_retyped(a, b, rows_a, rows_b),
-        paired=rows_a.size > 0 and rows_a.size >= _LEAST_SHARE * min(len(a), len(b)),
+        paired=rows_a.size > 0 and rows_a.size >= _LEAST_SHARE * min(distinct),
     )
 
 
@@ -137,4 +147,6 @@ def _retyped(a: ScoreTable, b: ScoreTable, rows_a: NDArray[np.intp], rows_b: NDA
         own.frame["attack_type"].astype(object).to_numpy()[rows] for own, rows in ((a, rows_a), (b, rows_b))
     )
     either = pd.notna(of_a) | pd.notna(of_b)
+    if pd.isna(of_a).all() or pd.isna(of_b).all():  # a table that tells no types tells no others
+        return 0
     return int(np.count_nonzero(either & (of_a != of_b)))

@@ -128,13 +128,29 @@ def _rate(evidence: Evidence, event: Any, at: tuple[float, float], *, confidence
 def _area(evidence: Evidence, *, confidence: float) -> Seen:
     change = evidence.areas(confidence=confidence)
     before, after = (auc(own.arrays.counts()).value for own in (evidence.a, evidence.b))
-    n = min(own.arrays.scores.size for own in (evidence.a, evidence.b))
+    n, independent = _smaller_class(evidence)
     value = change.difference.value
-    reason = change.difference.reason if math.isnan(change.p_value) else None
     return Seen(
-        observed=-value if value else value, p_value=change.p_decrease, before=before, after=after,
-        worst_case=-change.difference.low, n=n, independent=n, reason=reason,
-    )  # fmt: skip
+        observed=-value if value else value,
+        p_value=change.p_decrease,
+        before=before,
+        after=after,
+        worst_case=-change.difference.low,
+        n=n,
+        independent=independent,
+        reason=change.difference.reason if math.isnan(change.p_value) else None,
+    )
+
+
+def _smaller_class(evidence: Evidence) -> tuple[int, int]:
+    """Samples of the class that has fewer, and samples or clusters of the class that has fewer of those."""
+    sizes, groups = [], []
+    for own in (evidence.a, evidence.b):
+        for of_class in (own.arrays.is_attack, ~own.arrays.is_attack):
+            n = int(np.count_nonzero(of_class))
+            sizes.append(n)
+            groups.append(n if own.clusters is None else np.unique(own.clusters[of_class]).size)
+    return min(sizes), min(groups)
 
 
 def _worst(evidence: Evidence, at: tuple[float, float], *, confidence: float) -> Seen:
@@ -176,11 +192,11 @@ def _worst(evidence: Evidence, at: tuple[float, float], *, confidence: float) ->
 
 def _reselected(evidence: Evidence, key: str) -> Seen:
     before, after = evidence.a.bpcer_at_apcer(key), evidence.b.bpcer_at_apcer(key)
-    n = min(int(np.count_nonzero(~own.arrays.is_attack)) for own in (evidence.a, evidence.b))
+    n, independent = _smaller_class(evidence)
     reason = "a class has no sample with a score" if math.isnan(after - before) else None
     return Seen(
         observed=after - before, p_value=math.nan, before=before, after=after, worst_case=math.nan, n=n,
-        independent=n, reason=reason,
+        independent=independent, reason=reason,
     )  # fmt: skip
 
 

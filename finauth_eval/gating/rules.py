@@ -206,6 +206,8 @@ def _value(key: str, value: Any) -> Any:
         return column.strip(), wanted.strip()
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{key} is {value!r}; expected a number")
+    if not math.isfinite(value):
+        raise ValueError(f"{key} is {value!r}; expected a finite number")
     if key == "minimum_n":
         if value != int(value):
             raise ValueError(f"{key} is {value!r}; expected a whole number")

@@ -21,8 +21,8 @@ __all__ = ["independent_areas", "paired_areas"]
 
 _METHOD: Final = "delong-paired"
 _EXACT: Final = "exact-pairs"
-_NO_SPREAD: Final = 1e-14
-"""A variance of an area's difference that is nothing but rounding."""
+_NO_SPREAD: Final = 1e-20
+"""A variance, in units of that of samples which differ as much as these in the mean of squares, that is rounding."""
 
 
 def paired_areas(
@@ -79,7 +79,8 @@ def paired_areas(
         plain = replace(plain, method="delong-paired-clustered-t")
     if math.isnan(variance):
         return _without_spread(plain, pairs, reason="an interval needs at least two samples of each class")
-    if variance <= _NO_SPREAD:
+    squares = float(of_attack @ of_attack) / m**2 + float(of_bona_fide @ of_bona_fide) / n**2
+    if variance <= _NO_SPREAD * squares:
         return _without_spread(plain, pairs, reason="no interval: every sample moved by the same")
     se = math.sqrt(variance)
     z = value / se

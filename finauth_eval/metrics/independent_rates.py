@@ -101,6 +101,7 @@ def independent_rates(
         a: The rate in A.
         b: The rate in B.
         effective_a: How many independent samples tell as much as those of A; their number where they are independent.
+            Less than one is taken as one.
         effective_b: The same of B.
         confidence: Nominal coverage, in (0, 1).
 
@@ -119,7 +120,9 @@ def independent_rates(
             nothing = Estimate.undefined(own.reason or "undefined", confidence=confidence, method=_METHOD)
             change = Change(difference=nothing, p_value=nan, p_increase=nan, p_decrease=nan, test=_METHOD)
             return change, nan, nan
-    counts = (a.value * effective_a, effective_a, b.value * effective_b, effective_b)
+    # with a pair of clusters the degrees of freedom leave less than one sample, of which no variance is known
+    size_a, size_b = max(1.0, effective_a), max(1.0, effective_b)
+    counts = (a.value * size_a, size_a, b.value * size_b, size_b)
     z = score_statistic(*counts)
     low, high = score_interval(*counts, confidence=confidence)
     difference = Estimate(

@@ -20,7 +20,7 @@ __all__ = [
     "PairedRates", "SignTest", "mcnemar", "paired_rates", "sign_flip", "tango", "tango_upper",
 ]  # fmt: skip
 
-_HALVINGS: Final = 50
+_HALVINGS: Final = 52
 _MOST_STEPS: Final = 20_000
 """Up to this sum of the clusters' totals the null distribution is exact, beyond it normal."""
 
@@ -168,19 +168,19 @@ def tango_upper(a_only: float, b_only: float, n: float, *, confidence: float = 0
         raise ValueError(
             f"{a_only} and {b_only} of {n} samples differ; expected counts of at most all samples"
         )
-    middle = (b_only - a_only) / n
-    return 1.0 if middle >= 1 else _crossing(a_only, b_only, n, -z, inside=middle, outside=1.0)
+    return 1.0 if b_only - a_only >= n else _crossing(a_only, b_only, n, -z)
 
 
-def _crossing(a_only: float, b_only: float, n: float, z: float, *, inside: float, outside: float) -> float:
+def _crossing(a_only: float, b_only: float, n: float, z: float) -> float:
     """Where the score statistic, which falls as the difference grows, passes ``z``."""
+    low, high = -1.0, 1.0
     for _ in range(_HALVINGS):
-        middle = (inside + outside) / 2
+        middle = (low + high) / 2
         if _score(a_only, b_only, n, middle) < z:
-            outside = middle
+            high = middle
         else:
-            inside = middle
-    return (inside + outside) / 2
+            low = middle
+    return (low + high) / 2
 
 
 def _score(a_only: float, b_only: float, n: float, difference: float) -> float:
@@ -228,7 +228,7 @@ def paired_rates(
     Where a cluster has several samples, clusters and not samples are taken as independent: the test flips the signs of
     whole clusters (`sign_flip`), and Tango's interval is that of as many independent samples as tell as much, n over
     the difference's design effect (never below 1) times Korn and Graubard's factor for the degrees of freedom. Where no
-    sample differs the design effect is not known and each cluster counts as one sample.
+    sample differs, or where clusters do not vary, the design effect is not known and each cluster counts as one sample.
 
     Args:
         in_a: Whether each sample has the event in A, shape (n,).
@@ -293,7 +293,9 @@ def _effective_share(
     apart = totals - sizes * difference
     variance = groups / (groups - 1) * float(np.dot(apart, apart))
     plain = differing - n * difference * difference
-    effect = max(1.0, variance / plain) if plain > 0 else n / groups
+    if not plain > 0 or not variance > 0:  # how much clusters vary is not known
+        return groups / n
+    effect = max(1.0, variance / plain)
     tail = (1 - confidence) / 2
     ratio = float(stdtrit(n - 1, tail) / stdtrit(groups - 1, tail))
     return ratio * ratio / effect

@@ -34,7 +34,7 @@ def quantile(values: NDArray[np.float64], share: float, *, confidence: float = 0
     Example:
         >>> found = quantile(np.arange(1.0, 101.0), 0.5)
         >>> found.value, found.low, found.high
-        (50.5, 40.0, 61.0)
+        (50.0, 40.0, 61.0)
     """
     tail = (1 - valid_confidence(confidence)) / 2
     n = values.size
@@ -50,5 +50,7 @@ def quantile(values: NDArray[np.float64], share: float, *, confidence: float = 0
     low = float(ascending[below - 1]) if below else float("nan")
     high = float(ascending[above]) if above < n else float("nan")
     reason = "too few values for both limits" if np.isnan(low) or np.isnan(high) else None
-    value = float(np.quantile(ascending, share))
+    value = float(
+        np.quantile(ascending, share, method="inverted_cdf")
+    )  # one of the values, as the limits are
     return Estimate(value=value, low=low, high=high, confidence=confidence, n=n, method=method, reason=reason)

@@ -42,7 +42,8 @@ class StabilityIndex:
             "edges": list(self.edges),
             "a": list(self.a),
             "b": list(self.b),
-            "binning": "deciles of A, equal ones joined; half a sample added to every bin",
+            "binning": "deciles of A; a score that more than a tenth of A shares is a bin of its own; half a sample added to"
+            " every bin",
         }
 
 
@@ -114,7 +115,7 @@ def score_shift(a: NDArray[np.float64], b: NDArray[np.float64]) -> ScoreShift:
 def stability_index(a: NDArray[np.float64], b: NDArray[np.float64], *, bins: int = _BINS) -> StabilityIndex:
     """The population stability index over quantile bins of A.
 
-    Half a sample is added to every bin of both, so that an empty bin does not make it infinite. With n samples a run
+    A score that more than one in ``bins`` of A shares is a bin of its own. Half a sample is added to every bin of both, so that an empty bin does not make it infinite. With n samples a run
     and nothing changed it is about (bins - 1) * 2 / n; 0.1 and 0.25 are customary marks for some and for much shift.
 
     Args:
@@ -131,8 +132,10 @@ def stability_index(a: NDArray[np.float64], b: NDArray[np.float64], *, bins: int
     """
     if not a.size or not b.size:
         return StabilityIndex(value=float("nan"), edges=(), a=(a.size,), b=(b.size,))
-    cuts = np.quantile(a, np.arange(1, bins) / bins, method="higher")
-    edges = np.unique(cuts[cuts > a.min()])
+    cuts = np.unique(np.quantile(a, np.arange(1, bins) / bins, method="higher"))
+    held = np.searchsorted(np.sort(a), cuts, side="right") - np.searchsorted(np.sort(a), cuts)
+    shared = cuts[held * bins > a.size]
+    edges = np.union1d(cuts[cuts > a.min()], np.concatenate([shared, np.nextafter(shared, np.inf)]))
     counts = [
         np.bincount(np.searchsorted(edges, own, side="right"), minlength=edges.size + 1) for own in (a, b)
     ]

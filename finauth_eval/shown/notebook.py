@@ -18,9 +18,9 @@ __all__ = ["MOST_ROWS", "details", "page", "paragraph", "table"]
 
 MOST_ROWS: Final = 40
 """Rows of one table that are shown; the rest is counted in words."""
-_LONGEST_NAME: Final = 48
+_LONGEST_NAME: Final = 72
 _LONGEST_CELL: Final = 240
-_LONGEST_SENTENCE: Final = 400
+_LONGEST_SENTENCE: Final = 700
 _BYTES: Final = 58_000
 
 
