@@ -48,6 +48,9 @@ __all__ = [
 _GENUINE: Final = "#1b62b5"
 _ATTACK: Final = "#b34700"
 _MUTED: Final = "#68737f"
+_CURVE: Final = "finauth-eval-curve"
+_CURVES: Final = ((_GENUINE, "-"), (_ATTACK, "--"), ("#2e7d32", "-."), ("#6a1b9a", (0, (5, 1, 1, 1))))
+"""Colour and dashes of the first, second, ... curve on the same axes: told apart without colour too."""
 _BLOCKED: Final = "genuine blocked (BPCER)"
 _PASSED: Final = "attacks that pass (APCER)"
 _CAUGHT: Final = "attacks caught (1 − APCER)"
@@ -185,12 +188,13 @@ class RocDisplay(Display):
     def _draw(self, ax: Axes) -> None:
         limits = "" if math.isnan(self.auc.low) else f" ({self.auc.low:.3f}–{self.auc.high:.3f})"
         label = f"{self.name or 'all attacks'}, AUC {self.auc.value:.3f}{limits}"
-        ax.plot(self.curve.x, self.curve.y, color=_GENUINE, label=label)
+        color = _curve(ax, self.curve.x, self.curve.y, label=label)
         if self.band is not None:
             x = np.linspace(0, 1, 501)
             words = f"{100 * self.band.confidence:g}% band of the whole curve"
-            ax.fill_between(x, *self.band.at(x), color=_GENUINE, alpha=0.15, linewidth=0, label=words)
-        ax.plot([0, 1], [0, 1], color=_MUTED, linestyle="--", linewidth=1, label="guessing")
+            ax.fill_between(x, *self.band.at(x), color=color, alpha=0.15, linewidth=0, label=words)
+        if _new(ax, "guessing"):
+            ax.plot([0, 1], [0, 1], color=_MUTED, linestyle=":", linewidth=1, label="guessing")
         _mark(ax, [(point.bpcer.value, 1 - point.apcer.value, point.threshold) for point in self.points])
         _label(ax, x=_BLOCKED, y=_CAUGHT)
 
@@ -219,8 +223,9 @@ class PrecisionRecallDisplay(Display):
 
     def _draw(self, ax: Axes) -> None:
         label = f"{self.name or 'all attacks'}, AP {self.average_precision.value:.3f}"
-        ax.plot(self.curve.x, self.curve.y, color=_GENUINE, label=label)
-        ax.axhline(self.attack_share, color=_MUTED, linestyle="--", linewidth=1, label="guessing")
+        _curve(ax, self.curve.x, self.curve.y, label=label)
+        if _new(ax, "guessing"):
+            ax.axhline(self.attack_share, color=_MUTED, linestyle=":", linewidth=1, label="guessing")
         ax.set_ylim(-0.03, 1.03)
         _label(ax, x="attacks caught (recall)", y="attacks among the blocked (precision)")
 
@@ -245,7 +250,7 @@ class DetDisplay(Display):
     def _draw(self, ax: Axes) -> None:
         finite = (self.curve.x > 0) & (self.curve.x < 1) & (self.curve.y > 0) & (self.curve.y < 1)
         x, y = ndtri(self.curve.x[finite]), ndtri(self.curve.y[finite])
-        ax.plot(x, y, color=_GENUINE, label=self.name or "all attacks")
+        _curve(ax, x, y, label=self.name or "all attacks")
         inside = [
             (float(ndtri(point.bpcer.value)), float(ndtri(point.apcer.value)), point.threshold)
             for point in self.points
@@ -541,11 +546,26 @@ def _both_classes(evaluation: Evaluation) -> ScoreCounts:
     raise ValueError(f"no {missing} has a score; this picture compares the two classes")
 
 
+def _curve(ax: Axes, x: Any, y: Any, *, label: str) -> str:
+    """Draw a curve; each further one on the same axes has a colour and dashes of its own. Gives the colour."""
+    earlier = sum(line.get_gid() == _CURVE for line in ax.lines)
+    color, dashes = _CURVES[earlier % len(_CURVES)]
+    ax.plot(x, y, color=color, linestyle=dashes, label=label, gid=_CURVE)
+    return color
+
+
+def _new(ax: Axes, label: str) -> bool:
+    """Whether nothing on these axes has this label."""
+    return all(line.get_label() != label for line in ax.lines)
+
+
 def _mark(ax: Axes, points: Sequence[tuple[float, float, float]]) -> None:
     for k, (x, y, threshold) in enumerate(points):
+        label = f"threshold {threshold:g}"
         ax.plot(
-            [x], [y], marker="os^Dv"[k % 5], linestyle="none", color="black", label=f"threshold {threshold:g}"
-        )
+            [x], [y], marker="os^Dv"[k % 5], linestyle="none", color="black",
+            label=label if _new(ax, label) else "_nolegend_",
+        )  # fmt: skip
 
 
 def _label(ax: Axes, *, x: str, y: str) -> None:

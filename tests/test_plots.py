@@ -224,3 +224,13 @@ def test_costs_are_drawn_on_their_own_axis_and_recommendations_marked(
     plain = plots.ThresholdDisplay.from_evaluation(evaluation, band=False)
     assert plain.cost_ax_ is None
     assert list(plain.frame().columns) == ["threshold", "bpcer", "apcer"]
+
+
+@pytest.mark.parametrize("kind", CURVES[:3])
+def test_a_second_curve_on_the_same_axes_is_told_apart_with_and_without_colour(evaluation, kind):
+    first = kind.from_evaluation(evaluation, name="A")
+    kind.from_evaluation(evaluation, name="B", ax=first.ax_)
+    curves = [line for line in first.ax_.lines if line.get_label().startswith(("A", "B"))]
+    assert len({line.get_color() for line in curves}) == len({line.get_linestyle() for line in curves}) == 2
+    words = [text.get_text() for text in first.ax_.get_legend().get_texts()]
+    assert len(words) == len({*words})
