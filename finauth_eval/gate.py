@@ -251,7 +251,7 @@ def check(
     return Verdict(
         verdict=next((own for own in ("fail", "inconclusive") if own in verdicts), "pass"),
         rules=found,
-        false_alarms=false_alarms(checks, drawn, by_exchange),
+        false_alarms=false_alarms(checks, drawn, by_exchange, p_values, [own.verdict for own in found]),
         comparability=comparison.comparability,
         flips=_flips(comparison, checks, found),
         reason=None,
@@ -301,13 +301,13 @@ def _require_reachable(comparison: Comparison, rules: Sequence[Rule]) -> None:
 
 def _flips(comparison: Comparison, checks: Sequence[Check], found: Sequence[RuleVerdict]) -> tuple[Flip, ...]:
     """What flipped at the thresholds in force, and beside it at the own thresholds of rules that failed."""
-    named = {flip.sample_id: flip for flip in comparison.flips}
+    known, more = {*comparison.flips}, []
     own_thresholds = {
         own.rule.threshold
         for own, verdict in zip(checks, found, strict=True)
         if verdict.verdict == "fail" and own.rule.threshold is not None
     }
     for threshold in sorted(own_thresholds):
-        for flip in comparison.flips_at(threshold):
-            named.setdefault(flip.sample_id, flip)
-    return tuple(named.values())
+        more += [flip for flip in comparison.flips_at(threshold) if flip not in known]
+        known.update(more)
+    return (*comparison.flips, *more)

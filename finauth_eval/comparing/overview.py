@@ -69,13 +69,13 @@ def verdict(found: Comparison) -> str:
 
 def _identical(found: Comparison) -> bool:
     """Whether both runs have the same samples, with the same scores and decisions, and none without a score in one."""
-    moved, silent = found.shift.moves, found.no_response["all"]
+    moved, pairing = found.shift.moves, found.pairing
     return (
         moved is not None
         and moved.same == found.n
         and not found.flips
-        and not (found.pairing.only_in_a or found.pairing.only_in_b or found.pairing.relabelled)
-        and not (silent.a_only or silent.b_only)
+        and not (pairing.only_in_a or pairing.only_in_b or pairing.relabelled)
+        and bool((found.a.scored[pairing.rows_a] == found.b.scored[pairing.rows_b]).all())
     )
 
 

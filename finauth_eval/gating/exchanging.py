@@ -106,27 +106,38 @@ def fails(own: Check, observed: Any, p_holm: Any) -> Any:
     return (observed > own.limit + 1e-12) & (p_holm <= 1 - own.rule.confidence)
 
 
-def false_alarms(checks: Sequence[Check], drawn: Exchanged, by_exchange: Sequence[bool]) -> Estimate:
-    """In which share of the exchanges some check fails, though nothing has changed.
+def false_alarms(
+    checks: Sequence[Check],
+    drawn: Exchanged,
+    by_exchange: Sequence[bool],
+    p_values: Sequence[float],
+    verdicts: Sequence[str],
+) -> Estimate:
+    """In which share of the exchanges some check fails against the baseline, though nothing has changed.
 
     Args:
         checks: The checks.
         drawn: What they see in each exchange.
         by_exchange: Which of them take their p-value from their rank among the exchanges.
+        p_values: Each check's own p-value; those of ceilings and floors stay what they are in every exchange.
+        verdicts: Each check's own verdict: one that is too small to be decided can't fail in an exchange either.
     """
     number = drawn.observed.shape[0]
-    if not number or not any(own.kind == "tolerance" for own in checks):
+    against = [own.kind == "tolerance" for own in checks]
+    if not number or not any(against):
         return not_measured()
-    p_values = drawn.p_values.copy()
+    drawn_p = drawn.p_values.copy()
     for i, ranked in enumerate(by_exchange):
-        if ranked:
+        if not against[i]:
+            drawn_p[:, i] = p_values[i]
+        elif ranked:
             ascending = np.sort(drawn.observed[:, i])
             at_least = number - np.searchsorted(ascending, drawn.observed[:, i] - 1e-12)
-            p_values[:, i] = (1 + at_least) / (1 + number)
-    adjusted = holm_by_level(p_values, [own.rule.confidence for own in checks])
+            drawn_p[:, i] = (1 + at_least) / (1 + number)
+    adjusted = holm_by_level(drawn_p, [own.rule.confidence for own in checks])
     failed = np.zeros(number, dtype=bool)
     for i, own in enumerate(checks):
-        if own.kind == "tolerance":
+        if against[i] and verdicts[i] != "inconclusive":
             failed |= fails(own, drawn.observed[:, i], adjusted[:, i])
     return rate(int(failed.sum()), number)
 

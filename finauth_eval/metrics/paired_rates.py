@@ -293,7 +293,7 @@ def _effective_share(
     apart = totals - sizes * difference
     variance = groups / (groups - 1) * float(np.dot(apart, apart))
     plain = differing - n * difference * difference
-    if not plain > 0 or not variance > 0:  # how much clusters vary is not known
+    if not plain > 0 or variance <= 1e-12 * plain:  # how much clusters vary is not known; less is rounding
         return groups / n
     effect = max(1.0, variance / plain)
     tail = (1 - confidence) / 2
