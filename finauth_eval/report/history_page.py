@@ -34,6 +34,8 @@ _VERDICTS: Final = {
     "invalid": ("warn", "⊘"),
 }
 _NO_VERDICT: Final = ("none", "·")
+_STRIP: Final = 60
+"""Runs in the strip; the table has all."""
 _LONGEST: Final = 120
 _DIGEST: Final = 8
 
@@ -63,7 +65,7 @@ def render_history(history: History, *, links: Mapping[str, str] | None = None) 
         title=f"History of {history.folder.name or history.folder}",
         headline=_headline(frame),
         lead=_lead(frame),
-        chips=[_chip(k, own) for k, own in enumerate(frame.to_dict("records"), start=1)],
+        chips=[_chip(k, own) for k, own in enumerate(frame.to_dict("records"), start=1)][-_STRIP:],
         figures=over_time(history, moments),
         legend=legend(frame),
         runs=_runs_table(frame, links or {}),
@@ -110,6 +112,8 @@ def _lead(frame: pd.DataFrame) -> str:
     when = ""
     if first is not None and last is not None:
         when = f"From {first:%Y-%m-%d} to {last:%Y-%m-%d}, the first run first. " if len(frame) > 1 else ""
+    if len(frame) > _STRIP:
+        when += f"The strip has the latest {_STRIP}, the table below all of them. "
     return f"{when}A verdict is what the gate left in the run's folder."
 
 

@@ -114,7 +114,7 @@ def _figure(frame: pd.DataFrame, figure: str, moments: Moments) -> Figure | Miss
     known = np.flatnonzero(~np.isnan(track.value))
     if not known.size:
         return Missing(title=title, reason="No run has this figure.")
-    lead = _lead(track, known, frame["run"].tolist(), len(frame))
+    lead = _lead(track, known, len(frame))
     lanes = _lanes(frame, moments)
     baselines = frame["baseline"].to_numpy(dtype=bool) & ~np.isnan(track.value)
     cut = moments.x[_changed(frame, "dataset")]
@@ -165,7 +165,7 @@ def _lanes(frame: pd.DataFrame, moments: Moments) -> list[tuple[str, NDArray[np.
     return [(letter, at) for letter, at in found if at.size]
 
 
-def _lead(track: _Track, known: NDArray[np.intp], runs: list[str], n: int) -> str:
+def _lead(track: _Track, known: NDArray[np.intp], n: int) -> str:
     last = int(known[-1])
     begin = "The only run" if n == 1 else "The latest run" if last == n - 1 else "The latest run that has it"
     words = f"{begin}: {track.words(last)}."

@@ -133,11 +133,10 @@ class Lanes:
 
     def draw(self, frame: Frame) -> Markup:
         """The rows, the first one on top."""
-        drawn = []
-        for x in np.unique(np.round(frame.across(self.rules), 1)):
-            drawn.append(
-                svg.element("path", class_="rule", d=f"M{svg.coordinate(x)} {svg.coordinate(frame.height)}V0")
-            )
+        drawn = [
+            svg.element("path", class_="rule", d=f"M{svg.coordinate(x)} {svg.coordinate(frame.height)}V0")
+            for x in np.unique(np.round(frame.across(self.rules), 1))
+        ]
         for k, (letter, events) in enumerate(self.rows):
             y = -LANE * (len(self.rows) - k) - _CLEAR
             marks = "".join(

@@ -21,6 +21,7 @@ _STEPS: Final = (
     7 * _DAY, 14 * _DAY,
 )  # fmt: skip
 _MONTHS: Final = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
+_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -64,13 +65,10 @@ class TimeScale:
 
 def _tick(value: float, step: int) -> Tick:
     at = _EPOCH + timedelta(seconds=value)
-    if step >= _DAY:
-        label = f"{at.day} {_month(at)}"
-    else:
-        label = f"{at:%H:%M:%S}" if step < 60 else f"{at:%H:%M}"
-    return Tick(value=value, label=label)
+    clock = f"{at:%H:%M:%S}" if step < 60 else f"{at:%H:%M}"
+    return Tick(value=value, label=f"{at.day} {_month(at)}" if step >= _DAY else clock)
 
 
 def _month(at: datetime) -> str:
     """The month's name, whatever the language of the machine."""
-    return "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()[at.month - 1]
+    return _NAMES[at.month - 1]
