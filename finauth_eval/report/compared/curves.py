@@ -115,13 +115,16 @@ def _det(found: Comparison, curves: list[Curve]) -> Figure:
         ),
         keys=_keys(found, reference="both errors equal"),
         marks=(),
-        notes=(
-            _PINS,
-            "On normal-deviate axes; rates of 0% and 100% lie at infinity and are not drawn, nor is what lies beyond"
-            + f" {100 * scale.low:g}% and {100 * scale.high:g}%.",
-        ),
+        notes=(_PINS, _off_the_chart(scale)),
         table=_table("Points of both DET curves", "Attacks that pass (APCER)", curves),
     )  # fmt: skip
+
+
+def _off_the_chart(scale: ProbitScale) -> str:
+    return (
+        "On normal-deviate axes; rates of 0% and 100% lie at infinity and are not drawn, nor is what lies beyond"
+        f" {100 * scale.low:g}% and {100 * scale.high:g}%."
+    )
 
 
 def _scale(curves: list[Curve], points: list[tuple[str, float, float]]) -> ProbitScale:

@@ -103,7 +103,7 @@ def margin_table(found: Comparison) -> Table | None:
     own = found.non_inferiority
     if own is None:
         return None
-    answers = {None: "— not known", True: "✓ yes", False: "✕ not shown"}
+    answers = {None: "— not known", True: "✓ yes", False: "○ not shown"}
     rows = [
         row(
             words,

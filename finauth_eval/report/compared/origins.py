@@ -22,7 +22,7 @@ _METHODS: Final = {
     "sign-flip-mid-p": "An exact test that exchanges the two runs' answers of whole subjects or clusters, mid-p",
     "miettinen-nurminen": "The score test and interval of Miettinen and Nurminen, for independent samples",
     "delong-paired": "DeLong's interval and test for the difference of two areas over the same samples",
-    "delong-paired-clustered-t": "The same by Obuchowski, allowing for samples that belong together",
+    "delong-paired-clustered-t": "Obuchowski's interval and test for the difference of two areas, allowing for samples that belong together",
     "delong-unpaired": "DeLong's variances of two independent areas, added",
     "exact-pairs": "Exact, from disjoint pairs of samples: where the areas have no variance",
     "bootstrap-percentile": "Percentiles of a bootstrap that chooses both thresholds anew in each replicate",

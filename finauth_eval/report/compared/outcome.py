@@ -26,7 +26,7 @@ _BADGES: Final = {
     "mixed": Badge(look="warn", icon="◐", words="Better in one error, worse in the other"),
     "equivalent": Badge(look="good", icon="≈", words="Equivalent within the margin"),
     "inconclusive": Badge(look="unknown", icon="○", words="Inconclusive"),
-    "identical": Badge(look="good", icon="＝", words="Identical"),
+    "identical": Badge(look="good", icon="=", words="Identical"),
     "unlabelled": Badge(look="unknown", icon="○", words="No labels: better or worse can't be told"),
 }
 _HEADLINES: Final = {
@@ -101,12 +101,15 @@ def _change(found: Comparison, words: str, rates: Rates) -> Markup:
     change = rates.change
     if not change.difference.defined:
         return Markup("{}: {}.").format(words, change.difference.reason or "undefined")
-    return Markup("{}: <strong>{}</strong> in A, <strong>{}</strong> in B; {} ({} interval), {}.").format(
+    apart, _, limits = numbers.signed(change.difference).partition(" (")
+    level = numbers.confidence_words(found.confidence)
+    interval = f" ({level} interval {limits.rstrip(')')})" if limits else ""
+    return Markup("{}: <strong>{}</strong> in A, <strong>{}</strong> in B; {}{}, {}.").format(
         words,
         numbers.percent(rates.a.value, n=rates.a.n),
         numbers.percent(rates.b.value, n=rates.b.n),
-        numbers.signed(change.difference),
-        numbers.confidence_words(found.confidence),
+        apart,
+        interval,
         numbers.p_words(change.p_value),
     )
 

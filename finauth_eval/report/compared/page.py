@@ -69,7 +69,7 @@ def render_comparison(
         methods=comparison_methods(found),
         origins=origins_table(found),
         run_tables=[
-            table for own in (found.a, found.b) if (table := provenance.run_table(own.provenance)) is not None
+            (letter, table) for letter, own in (("A", found.a), ("B", found.b)) if (table := provenance.run_table(own.provenance)) is not None
         ],
         data=data_block(_data(found, verdict)),
     )

@@ -62,10 +62,16 @@ def latency_table(found: Comparison) -> Table | None:
 def _time(own: Estimate) -> Cell:
     if not own.defined:
         return Cell(text=numbers.NOT_KNOWN, note=own.reason or "undefined")
-    low, high = (
-        numbers.NOT_KNOWN if math.isnan(end) else numbers.duration(end) for end in (own.low, own.high)
-    )
-    return Cell(text=f"{numbers.duration(own.value)} ({low}–{high})", value=own.value, note=own.reason)
+    return Cell(text=f"{numbers.duration(own.value)}{_limits(own)}", value=own.value, note=own.reason)
+
+
+def _limits(own: Estimate) -> str:
+    low, high = (numbers.duration(end) for end in (own.low, own.high))
+    if math.isnan(own.low) or math.isnan(own.high):
+        known = [f"from {low}"] if not math.isnan(own.low) else []
+        known += [f"up to {high}"] if not math.isnan(own.high) else []
+        return f" ({known[0]})" if known else ""
+    return f" ({low}–{high})"
 
 
 def noise_table(found: Comparison) -> Table | None:

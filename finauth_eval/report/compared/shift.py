@@ -86,7 +86,7 @@ def _figure(found: Comparison, which: str) -> Figure | Missing:
                 Bars(edges=edges, heights=shares[0], look="run-a"),
                 Bars(edges=edges, heights=shares[1], look="run-b"),
             ],
-            pins=pins[:1] if at_a == at_b else pins,
+            pins=pins,
         ),
         keys=(
             Key(look="run-a", shape="area", label=f"A, n = {numbers.count(a.size)}"),
@@ -100,7 +100,7 @@ def _figure(found: Comparison, which: str) -> Figure | Missing:
 
 def _pin_words(at_a: float, at_b: float) -> str:
     if at_a == at_b:
-        return f"The pin is the threshold of both, {numbers.short_threshold(at_a)}."
+        return f"The pins are the threshold, {numbers.short_threshold(at_a)} in both."
     return (
         f"The pins are the thresholds: A {numbers.short_threshold(at_a)}, B {numbers.short_threshold(at_b)}."
     )
