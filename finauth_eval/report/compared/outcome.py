@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from markupsafe import Markup
 
 from finauth_eval.report.compared.cells import area_words
 from finauth_eval.report.tables import Table, columns, count_cell, row
 from finauth_eval.report.verdict import Badge, Tile, Verdict
 from finauth_eval.report.wording import times
+from finauth_eval.samples import clusters_in_words
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import name
 
@@ -62,8 +64,8 @@ def _headline(found: Comparison, word: str) -> Markup:
 
 def _sentences(found: Comparison, word: str) -> list[Markup]:
     how = (
-        Markup("Both runs scored the same {}; every difference is one of the same samples.").format(
-            times(found.n, "sample")
+        Markup("Both runs scored the same {}{}; every difference is one of the same samples.").format(
+            times(found.n, "sample"), _independent(found)
         )
         if found.paired
         else Markup(
@@ -95,6 +97,14 @@ def _sentences(found: Comparison, word: str) -> list[Markup]:
         tail = Markup(", {} of them from right to wrong").format(numbers.count(worse)) if found.flips else ""
         said.append(Markup("{} flipped{}.").format(times(len(found.flips), "decision"), tail))
     return said
+
+
+def _independent(found: Comparison) -> str:
+    """How many subjects, or other clusters, there are, where those and not samples are independent."""
+    codes, column = found.evidence.a.clusters, found.clusters.name
+    if codes is None or column is None:
+        return ""
+    return f", of {numbers.count(np.unique(codes).size)} {clusters_in_words(column)}, which are what is independent"
 
 
 def _change(found: Comparison, words: str, rates: Rates) -> Markup:

@@ -69,7 +69,9 @@ def render_comparison(
         methods=comparison_methods(found),
         origins=origins_table(found),
         run_tables=[
-            (letter, table) for letter, own in (("A", found.a), ("B", found.b)) if (table := provenance.run_table(own.provenance)) is not None
+            (letter, table)
+            for letter, own in (("A", found.a), ("B", found.b))
+            if (table := provenance.run_table(own.provenance)) is not None
         ],
         data=data_block(_data(found, verdict)),
     )
