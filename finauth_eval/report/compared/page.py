@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from finauth_eval.report import provenance
@@ -69,7 +70,7 @@ def render_comparison(
         methods=comparison_methods(found),
         origins=origins_table(found),
         run_tables=[
-            (letter, table)
+            (letter, replace(table, caption=f"{letter}: {table.caption}"))
             for letter, own in (("A", found.a), ("B", found.b))
             if (table := provenance.run_table(own.provenance)) is not None
         ],
