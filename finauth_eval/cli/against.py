@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from finauth_eval.cli.output import printable, require_coverage
+from finauth_eval.cli.output import low_coverage, printable, require_coverage
 from finauth_eval.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def report_comparison(
     """
     from finauth_eval.baselines import read_baseline
     from finauth_eval.comparison import DEFAULT_MARGIN, compare
-    from finauth_eval.gate import check, read_rules
+    from finauth_eval.gate import check, invalid, read_rules
     from finauth_eval.report import write_comparison
     from finauth_eval.scores import read_scores
 
@@ -73,7 +73,14 @@ def report_comparison(
         a, b, margin=DEFAULT_MARGIN if margin is None else margin, threshold=thresholds[0] if thresholds else None, by=by,
         cluster=cluster, confidence=confidence, seed=seed,
     )  # fmt: skip
-    verdict = None if rules is None else check(found, rules, seed=seed)
+    verdict = None
+    if rules is not None:
+        short = next(filter(None, (low_coverage(own, min_coverage) for own in (b, a))), None)
+        verdict = (
+            check(found, rules, seed=seed)
+            if short is None
+            else invalid(short, baseline=a.provenance.source, run=b.provenance.source)
+        )
     try:
         write_comparison(found, path=output, verdict=verdict)
     except OSError as error:

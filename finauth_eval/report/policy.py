@@ -19,10 +19,11 @@ def content_security_policy(style: str, *scripts: str) -> str:
         >>> content_security_policy("")
         "default-src 'none'; style-src 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; img-src data:; base-uri 'none'; form-action 'none'"
     """
-    rules = ["default-src 'none'", f"style-src {_source(style)}"]
+    rules = ["default-src 'none'"]
     if scripts:
         rules.append("script-src " + " ".join(map(_source, scripts)))
-    return "; ".join([*rules, "img-src data:", "base-uri 'none'", "form-action 'none'"])
+    rules += [f"style-src {_source(style)}", "img-src data:", "base-uri 'none'", "form-action 'none'"]
+    return "; ".join(rules)
 
 
 def _source(text: str) -> str:

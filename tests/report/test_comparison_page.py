@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 BADGES = {
     "better": "✓ B is better",
     "worse": "✕ B is worse",
-    "mixed": "◐ Better in one error, worse in the other",
+    "mixed": "◐ Better in one error, not in the other",
     "equivalent": "≈ Equivalent within the margin",
     "inconclusive": "○ Inconclusive",
     "identical": "= Identical",
@@ -351,7 +351,7 @@ def test_policy_names_the_style_and_the_script_by_their_hashes(document: Any) ->
         return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
     assert policy == (
-        f"default-src 'none'; style-src {source(style.text)}; script-src {source(script.text)}; img-src data:;"
+        f"default-src 'none'; script-src {source(script.text)}; style-src {source(style.text)}; img-src data:;"
         " base-uri 'none'; form-action 'none'"
     )
     assert len(style.text.encode()) <= 15_000

@@ -41,6 +41,10 @@ class TimeScale:
         """Positions along the axis, clipped to its ends."""
         return np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0)
 
+    def spec(self) -> str:
+        """Kind and ends, for scripts."""
+        return f"linear {float(self.low)!r} {float(self.high)!r}"
+
     def ticks(self) -> tuple[Tick, ...]:
         """At most seven whole moments."""
         span = self.high - self.low

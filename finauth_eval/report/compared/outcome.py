@@ -25,16 +25,16 @@ __all__ = ["outcome_of", "pairing_table", "side_words"]
 _BADGES: Final = {
     "better": Badge(look="good", icon="✓", words="B is better"),
     "worse": Badge(look="bad", icon="✕", words="B is worse"),
-    "mixed": Badge(look="warn", icon="◐", words="Better in one error, worse in the other"),
+    "mixed": Badge(look="warn", icon="◐", words="Better in one error, not in the other"),
     "equivalent": Badge(look="good", icon="≈", words="Equivalent within the margin"),
     "inconclusive": Badge(look="unknown", icon="○", words="Inconclusive"),
     "identical": Badge(look="good", icon="=", words="Identical"),
     "unlabelled": Badge(look="unknown", icon="○", words="No labels: better or worse can't be told"),
 }
 _HEADLINES: Final = {
-    "better": "B makes fewer errors than A, and chance is no likely reason.",
-    "worse": "B makes more errors than A, and chance is no likely reason.",
-    "mixed": "B makes fewer errors of one kind than A, and more of the other.",
+    "better": "B makes fewer errors than A, by more than chance explains.",
+    "worse": "B makes more errors than A, by more than chance explains.",
+    "mixed": "B makes fewer errors of one kind; of the other more, or that can't be ruled out.",
     "inconclusive": "No difference is shown, and none is ruled out.",
     "identical": "B gives every sample the score that A gave it.",
 }

@@ -60,6 +60,9 @@ class _PointScale:
     def position(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return LinearScale(low=self.low, high=self.high).position(values)
 
+    def spec(self) -> str:
+        return f"linear {float(self.low)!r} {float(self.high)!r}"
+
     def ticks(self) -> tuple[Tick, ...]:
         inner = LinearScale(low=100 * self.low, high=100 * self.high).ticks()
         return tuple(Tick(value=tick.value / 100, label=_signed(tick)) for tick in inner)
