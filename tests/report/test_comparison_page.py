@@ -31,7 +31,7 @@ BADGES = {
     "mixed": "◐ Better in one error, not in the other",
     "equivalent": "≈ Equivalent within the margin",
     "inconclusive": "○ Inconclusive",
-    "identical": "= Identical",
+    "identical": "= Identical scores",
     "unlabelled": "○ No labels: better or worse can't be told",
 }
 SECTIONS = ["verdict", "comparability", "differences", "flips", "shift", "curves", "keeping", "gate", "service", "methods"]  # fmt: skip
@@ -317,11 +317,16 @@ def test_threshold_that_keeps_blocked_customers_at_the_edges(
 
 def test_both_curves_are_drawn_in_two_looks(gated: str, document: Any) -> None:
     for anchor in ("roc", "det"):
-        looks = [
-            element["class"] for element in document.all("path")
-            if element.inside("figure") is document.by_id(anchor) and element.get("class").startswith("line ")
-        ]  # fmt: skip
-        assert {"line run-a", "line run-b"} <= set(looks)
+        figure = document.by_id(anchor)
+        lines = [
+            e
+            for e in document.all("path")
+            if e.inside("figure") is figure and e.get("class").startswith("line ")
+        ]
+        drawn = [e["class"] for e in lines if e.inside("svg").get("class") == "chart"]
+        legend = [e["class"] for e in lines if e.inside("svg").get("class") == "swatch"]
+        assert drawn == ["line reference", "line run-a", "line run-b"]
+        assert legend == ["line run-a", "line run-b", "line reference"]
     assert ".line.run-b { stroke: var(--attack); stroke-dasharray" in gated
     assert ".bars.run-b { fill: none;" in gated
 
@@ -476,10 +481,11 @@ def test_asking_again_is_shown_against_the_change(parse: Callable[[str], Any]) -
     one = ScoreTable.from_frame(a)
     own = compare(
         replace(one, replicates=again),
-        ScoreTable.from_frame(a.assign(score=np.clip(a["score"] + 0.05, 0, 1))),
+        ScoreTable.from_frame(a.assign(score=np.clip(a["score"] + np.linspace(0.001, 0.1, 60), 0, 1))),
         bootstrap=0,
     )
     assert own.noise is not None
+    assert own.noise.changed > own.noise.beyond > own.noise.flips_beyond > 0
     table = parse(render_comparison(own)).table("Changes against the noise of asking again")
     assert [cell.value for cell in table.row("Asked again in A")[1:]] == [own.noise.a.contents, own.noise.a.changed, own.noise.a.flipped, own.noise.a.largest]  # fmt: skip
     assert [cell.value for cell in table.row("Of these, beyond that noise")[1:4]] == [own.noise.pairs, own.noise.beyond, own.noise.flips_beyond]  # fmt: skip

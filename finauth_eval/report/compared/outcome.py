@@ -28,7 +28,7 @@ _BADGES: Final = {
     "mixed": Badge(look="warn", icon="◐", words="Better in one error, not in the other"),
     "equivalent": Badge(look="good", icon="≈", words="Equivalent within the margin"),
     "inconclusive": Badge(look="unknown", icon="○", words="Inconclusive"),
-    "identical": Badge(look="good", icon="=", words="Identical"),
+    "identical": Badge(look="good", icon="=", words="Identical scores"),
     "unlabelled": Badge(look="unknown", icon="○", words="No labels: better or worse can't be told"),
 }
 _HEADLINES: Final = {
