@@ -30,7 +30,7 @@ from finauth_eval.cli.output import (
     write_json,
     write_text,
 )
-from finauth_eval.errors import NothingToEvaluate
+from finauth_eval.errors import InputError, NothingToEvaluate
 
 if TYPE_CHECKING:
     from finauth_eval.gate import Rule, Verdict
@@ -217,6 +217,13 @@ def build(
 
     found = read_history(folder, confidence=confidence)
     typer.echo(f"table: {found.write(table)}")
+    if output is not None:
+        from finauth_eval.report import write_history
+
+        try:
+            typer.echo(printable(f"page: {write_history(found, path=output)}"))
+        except OSError as error:
+            raise InputError(f"{output}: the page can't be written ({error.strerror or error})") from error
     for name, reason in found.left_out.items():
         say(f"finauth-eval: left out {name}: {reason}")
     from finauth_eval.terminal.texts import history_text

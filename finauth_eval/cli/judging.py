@@ -200,8 +200,45 @@ def report(
     attack_type_column: AttackTypeColumn = "attack_type",
     score_range: ScoreRange = "unit",
     min_coverage: MinCoverage = 0.5,
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SCORES",
+            help="Compare with this run instead: its folder, a table, or the file of 'baseline accept'.",
+        ),
+    ] = None,
+    gate: Annotated[
+        Path | None,
+        typer.Option(metavar="gate.toml", help="With --against: rules to judge by, as of 'gate'."),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(metavar="M", help="With --against: the largest worsening that is put up with; 0.01."),
+    ] = None,
 ) -> None:
-    """Write a report: one HTML file that opens anywhere."""
+    """Write a report: one HTML file that opens anywhere; with --against that of a comparison of two runs."""
+    if against is not None:
+        from finauth_eval.cli.against import refuse_goals, report_comparison
+
+        refuse_goals(
+            {
+                "--max-bpcer": max_bpcer, "--max-apcer": max_apcer, "--pooled": pooled,
+                "--without-insufficient": without_insufficient, "--cost": cost, "--prior": prior,
+                "--review-capacity": review_capacity, "--review-cost": review_cost, "--keep-promises": keep_promises,
+                "--policy": policy, "--holdout": holdout,
+            }
+        )  # fmt: skip
+        report_comparison(
+            scores, against, output=output, gate=gate, min_coverage=min_coverage,
+            reading={
+                "label_column": label_column, "score_column": score_column,
+                "attack_type_column": attack_type_column, "score_range": score_range,
+            },
+            margin=margin, thresholds=threshold or [], by=by or [], cluster=cluster, confidence=confidence, seed=seed,
+        )  # fmt: skip
+        return
+    if gate is not None or margin is not None:
+        raise InputError("--gate and --margin are for a comparison; say with --against what to compare with")
     from finauth_eval import evaluation, recommendation
     from finauth_eval.report import write_report
 

@@ -28,7 +28,7 @@ from finauth_eval.recommendation import (
     Youden,
     recommend,
 )
-from finauth_eval.report import write_report
+from finauth_eval.report import write_comparison, write_report
 from finauth_eval.run.credentials import Credentials
 from finauth_eval.run.endpoint import REGIONS
 from finauth_eval.run.runner import collect_scores, plan_run
@@ -65,7 +65,7 @@ class Journey:
     Attributes:
         report: The HTML file; ``None`` when the run was interrupted, and then an earlier report is left as it is.
         run: The run folder, with scores.parquet and run.json.
-        comparisons: What the runs against the other region and the next version are compared to, each a JSON file.
+        comparisons: What the runs against the other region and the next version are compared to, each a JSON file with a page beside it.
         exit_code: The first of the runs' that is not 0, else 0.
     """
 
@@ -130,6 +130,7 @@ def run_demo(*, out: Path, data: Path, cache: Path, say: Callable[[str], None]) 
 def _compared(a: ScoreTable, b: ScoreTable, file: Path) -> Path:
     found = compare(a, b, by=["media_type"])
     file.write_text(json.dumps(found.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_comparison(found, path=file.with_suffix(".html"))
     return file
 
 

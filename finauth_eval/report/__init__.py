@@ -1,12 +1,17 @@
-"""Results become one HTML page: no network, no script, the same bytes from the same input.
+"""Results become HTML pages: no network, the same bytes from the same input.
 
-``page`` puts it together; each section has its module (``verdict``, ``coverage``, ``recommended``, the charts,
-``breakdown``, ``quality``, ``provenance``), which makes values of ``tables`` and ``figures`` that the templates only
-lay out; ``charts`` draws. Nothing is computed in a template.
+``page`` puts a single run's report together; each section has its module (``verdict``, ``coverage``, ``recommended``,
+the charts, ``breakdown``, ``quality``, ``provenance``), which makes values of ``tables`` and ``figures`` that the
+templates only lay out; ``charts`` draws. ``compared`` does the same for two runs, and ``history_page`` for the runs of a folder. Nothing is computed
+in a template.
 """
 
 from __future__ import annotations
 
+from finauth_eval.report.compared.page import render_comparison, write_comparison
+from finauth_eval.report.history_page import render_history, write_history
 from finauth_eval.report.page import render_report, write_report
 
-__all__ = ["render_report", "write_report"]
+__all__ = [
+    "render_comparison", "render_history", "render_report", "write_comparison", "write_history", "write_report",
+]  # fmt: skip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 from functools import cache
 from importlib import resources
@@ -18,6 +16,7 @@ from finauth_eval.report.coverage import coverage_of
 from finauth_eval.report.distribution import distribution
 from finauth_eval.report.figures import Figure, Missing
 from finauth_eval.report.marks import marks_of
+from finauth_eval.report.policy import content_security_policy
 from finauth_eval.report.quality import quality_table
 from finauth_eval.report.rates_chart import rates_against_threshold, reliability
 from finauth_eval.report.recommended import notes_table, recommended_table
@@ -106,7 +105,7 @@ def _context(
     style = _stylesheet()
     return {
         "title": title or _title(evaluation),
-        "policy": _content_security_policy(style),
+        "policy": content_security_policy(style),
         "style": Markup(style),  # noqa: S704 - our own file; nothing from outside enters it
         "sandbox": provenance.is_sandbox(evaluation.provenance),
         "provenance": evaluation.provenance,
@@ -158,13 +157,6 @@ def _figures(evaluation: Evaluation, marks: Sequence[Mark]) -> tuple[Figure | Mi
 def _title(evaluation: Evaluation) -> str:
     name = evaluation.provenance.dataset_name
     return f"Deepfake detection on {name}" if name else "Deepfake detection report"
-
-
-def _content_security_policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
 
 
 @cache

@@ -38,7 +38,8 @@ def scores(journey: Journey) -> ScoreTable:
 def test_it_leaves_a_report_and_the_run_beside_it(journey: Journey, out: Path) -> None:
     assert journey.exit_code == 0
     assert {entry.name for entry in out.iterdir()} == {
-        "report.html", "run.json", "scores.parquet", "region-idn", "version-5.1", "regions.json", "versions.json"
+        "report.html", "run.json", "scores.parquet", "region-idn", "version-5.1", "regions.json", "versions.json",
+        "regions.html", "versions.html",
     }  # fmt: skip
     summary = json.loads((out / "run.json").read_text())
     assert (summary["samples"], summary["scored"], summary["no_response"]) == (333, 329, {"no_face_found": 4})

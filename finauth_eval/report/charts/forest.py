@@ -26,13 +26,14 @@ _LONGEST_NAME: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Range:
-    """A row: its name, its value and its limits; ``strong`` for the one to look at."""
+    """A row: its name, its value and its limits; ``strong`` for the one to look at, ``look`` for its class."""
 
     name: str
     value: float
     low: float
     high: float
     strong: bool = False
+    look: str = "attack"
 
 
 def forest(
@@ -42,8 +43,9 @@ def forest(
     title: str,
     description: str,
     x: Axis,
+    reference: float | None = None,
 ) -> Markup:
-    """A dot and a whisker a row, in the order given."""
+    """A dot and a whisker a row, in the order given; ``reference`` is a value that is marked across all rows."""
     height = _ROW * max(1, len(ranges))
     frame = Frame(x=x, y=x, width=WIDTH - _LEFT - _RIGHT, height=height)
     grid = []
@@ -51,6 +53,9 @@ def forest(
         at = float(frame.across(tick.value))
         grid.append(svg.element("line", class_="hair", x1=at, y1=0, x2=at, y2=height))
         grid.append(svg.text(tick.label, class_="tick", x=at, y=height + 18, text_anchor="middle"))
+    if reference is not None:
+        at = float(frame.across(reference))
+        grid.append(svg.element("path", class_="line reference", d=f"M{svg.coordinate(at)} 0V{height:g}"))
     rows = [_row(frame, item, _ROW * (k + 0.5)) for k, item in enumerate(ranges)]
     name = svg.text(x.label, class_="axis", x=frame.width / 2, y=height + 40, text_anchor="middle")
     inner = svg.element("g", *grid, *rows, name, transform=f"translate({_LEFT:g} {_TOP:g})")
@@ -66,7 +71,7 @@ def forest(
 
 def _row(frame: Frame, item: Range, y: float) -> Markup:
     low, value, high = (float(end) for end in frame.across(np.array([item.low, item.value, item.high])))
-    look = "dots attack strong" if item.strong else "dots attack"
+    look = f"dots {item.look} strong" if item.strong else f"dots {item.look}"
     label = svg.text(
         shorten(visible(item.name), _LONGEST_NAME),
         class_="row-name strong" if item.strong else "row-name",

@@ -35,6 +35,7 @@ def plot(
     layers: Sequence[Layer],
     pins: Sequence[Pin] = (),
     pinned: Literal["rules", "curve"] = "rules",
+    headroom: float = 12.0,
 ) -> Markup:
     """A chart of fixed proportions that scales with the page.
 
@@ -47,8 +48,9 @@ def plot(
         layers: Drawn in this order.
         pins: Lettered thresholds.
         pinned: Whether pins stand on vertical rules (x is a score) or on points of a curve.
+        headroom: Room above the plot, for layers that draw there; pins on rules take what they need.
     """
-    top = TOP if pins and pinned == "rules" else 12.0
+    top = TOP if pins and pinned == "rules" else headroom
     frame = Frame(x=x, y=y, width=WIDTH - LEFT - RIGHT, height=PLOT_HEIGHT)
     drawn = [layer.draw(frame) for layer in layers]  # scales keep everything within the plot
     marks = rules_with_pins(pins, frame) if pinned == "rules" else pins_on_curve(pins, frame)

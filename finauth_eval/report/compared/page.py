@@ -1,0 +1,111 @@
+"""A comparison becomes one HTML page: is B worse than A, how surely, and on which samples."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from finauth_eval.report import provenance
+from finauth_eval.report.compared import decisions, service, shift
+from finauth_eval.report.compared.curves import curves_of
+from finauth_eval.report.compared.differences import difference_table, margin_table
+from finauth_eval.report.compared.gate_rules import gate_view
+from finauth_eval.report.compared.keeping import Keeping
+from finauth_eval.report.compared.origins import comparison_methods, origins_table
+from finauth_eval.report.compared.outcome import outcome_of, pairing_table, side_words
+from finauth_eval.report.compared.parts import parts_of
+from finauth_eval.report.rendering import render, write_page
+from finauth_eval.shown import numbers
+from finauth_eval.shown.text import data_block
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from finauth_eval.comparing.outcome import Comparison
+    from finauth_eval.gate import Verdict
+
+__all__ = ["render_comparison", "write_comparison"]
+
+
+def render_comparison(
+    comparison: Comparison, verdict: Verdict | None = None, *, title: str | None = None
+) -> str:
+    """The comparison as one self-contained HTML page: no request leaves it; the same input gives the same bytes.
+
+    Everything is there without scripts; the page's one script sorts and filters the flips.
+
+    Args:
+        comparison: What ``compare`` found.
+        verdict: What a gate says to it, if one was asked; then its rules are shown with their reasons.
+        title: The page's heading; by default the dataset's name.
+    """
+    found = comparison
+    return render(
+        "comparison.html.j2",
+        script="table.js",
+        title=title or _title(found),
+        sandbox=any(provenance.is_sandbox(own.provenance) for own in (found.a, found.b)),
+        confidence=numbers.confidence_words(found.confidence),
+        notes=(*found.comparability, *found.warnings),
+        verdict=outcome_of(found),
+        sides=[("A", "the reference", side_words(found.a)), ("B", "compared with it", side_words(found.b))],
+        paired=found.paired,
+        pairing=pairing_table(found),
+        differences=difference_table(found),
+        margin=margin_table(found),
+        parts=parts_of(found),
+        matrices=decisions.flip_matrices(found),
+        flips=decisions.flip_table(found),
+        shift_figures=shift.shift_figures(found),
+        shift=shift.shift_table(found),
+        quantiles=shift.quantile_tables(found),
+        psi=shift.psi_tables(found),
+        moves=shift.moves_table(found),
+        curves=curves_of(found),
+        keeping=Keeping(found),
+        gate=None if verdict is None else gate_view(verdict),
+        no_response=service.no_response_table(found),
+        latency=service.latency_table(found),
+        noise=service.noise_table(found),
+        methods=comparison_methods(found),
+        origins=origins_table(found),
+        run_tables=[
+            (letter, replace(table, caption=f"{letter}: {table.caption}"))
+            for letter, own in (("A", found.a), ("B", found.b))
+            if (table := provenance.run_table(own.provenance)) is not None
+        ],
+        data=data_block(_data(found, verdict)),
+    )
+
+
+def write_comparison(
+    comparison: Comparison, *, path: Path | str, verdict: Verdict | None = None, title: str | None = None
+) -> Path:
+    """Write the page of ``render_comparison``; the file appears whole or not at all.
+
+    Args:
+        comparison: What ``compare`` found.
+        path: Where to; missing folders are made, an older page is replaced.
+        verdict: As for ``render_comparison``.
+        title: As for ``render_comparison``.
+
+    Returns:
+        The path.
+    """
+    return write_page(render_comparison(comparison, verdict, title=title), path)
+
+
+def _title(found: Comparison) -> str:
+    names = [own.provenance.dataset_name for own in (found.a, found.b)]
+    return f"Two runs on {names[0]}" if names[0] and names[0] == names[1] else "Two runs compared"
+
+
+def _data(found: Comparison, verdict: Verdict | None) -> dict[str, Any]:
+    """The result for machines, with as many flips as the page lists: ten thousand of them would be a megabyte."""
+    whole = found.to_dict()
+    whole["flips_in_all"] = len(found.flips)
+    whole["flips"] = whole["flips"][: decisions.MOST_FLIPS]
+    judged = None
+    if verdict is not None:
+        judged = {**verdict.to_dict(), "flips": []}
+    return {"comparison": whole, "verdict": judged}
