@@ -307,7 +307,7 @@ def _flips(comparison: Comparison, checks: Sequence[Check], found: Sequence[Rule
         for own, verdict in zip(checks, found, strict=True)
         if verdict.verdict == "fail" and own.rule.threshold is not None
     }
-    for threshold in sorted(own_thresholds):
-        more += [flip for flip in comparison.flips_at(threshold) if flip not in known]
+    for at in sorted(own_thresholds):
+        more += [flip for flip in comparison.flips_at(at) if flip not in known]
         known.update(more)
     return (*comparison.flips, *more)
