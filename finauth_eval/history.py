@@ -128,8 +128,11 @@ def read_history(
     if not rows:
         why = "".join(f"\n{name}: {reason}" for name, reason in left_out.items())
         raise InputError(f"{root}: no run in it; expected folders with {SCORES_FILE} and {RUN_FILE}{why}")
-    frame = (
-        pd.DataFrame(rows).astype(_KINDS).sort_values(["started_at", "run"], kind="stable", ignore_index=True)
+    frame = pd.DataFrame(rows).astype(_KINDS)
+    # as times: texts with different offsets from UTC are not in order
+    frame["when"] = pd.to_datetime(frame["started_at"], utc=True, errors="coerce", format="ISO8601")
+    frame = frame.sort_values(["when", "started_at", "run"], kind="stable", ignore_index=True).drop(
+        columns="when"
     )
     frame["changed"] = [*_changes(frame)]
     return History(folder=root, frame=frame, left_out=left_out)
@@ -222,15 +225,16 @@ def _verdict(folder: Path) -> str | None:
 
 def _changes(frame: pd.DataFrame) -> Iterator[str]:
     """For each run what differs from the one before, in words with commas."""
-    before: dict[str, Any] | None = None
+    before: dict[str, Any] = {}
     for own in frame[[*_WATCHED]].to_dict("records"):
+        now = {str(column): None if pd.isna(value) else value for column, value in own.items()}
+        if now["threshold"] is None:  # a run without any score names none, which is no other threshold
+            now["threshold"] = before.get("threshold")
         yield ", ".join(
             word
             for column, word in _WATCHED.items()
-            if before is not None and not _equal(before[str(column)], own[column])
+            if before
+            and before[column] != now[column]
+            and not (column == "threshold" and before[column] is None)
         )
-        before = {str(key): value for key, value in own.items()}
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return bool(one == other) or (pd.isna(one) and pd.isna(other))
+        before = now

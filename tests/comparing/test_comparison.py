@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 from dataclasses import replace
@@ -306,7 +307,7 @@ def test_the_interval_of_a_reselected_difference_is_that_of_another_bootstrap(pa
     if not paired:
         b = rescored(frame(150, seed=9), noise=0.15)
         b["sample_id"] = "other " + b["sample_id"]
-    found = compared(a, b, bootstrap=1500).bpcer_at_apcer["10"].pooled
+    found = compared(a, b, bootstrap=1000).bpcer_at_apcer["10"].pooled
     rng = np.random.default_rng(77)
 
     def bpcer10(own, rows) -> float:
@@ -321,7 +322,7 @@ def test_the_interval_of_a_reselected_difference_is_that_of_another_bootstrap(pa
         return np.concatenate([rng.choice(rows, rows.size) for rows in kinds])
 
     values = []
-    for _ in range(1500):
+    for _ in range(1000):
         rows = draw(a)
         values.append(bpcer10(b, rows if paired else draw(b)) - bpcer10(a, rows))
     assert (found.low, found.high) == pytest.approx(np.quantile(values, [0.025, 0.975]), abs=0.03)
@@ -1013,6 +1014,17 @@ def test_ten_thousand_flips_of_hostile_names_are_a_small_and_safe_page():
     assert "\u202e" not in shown
     assert "Flipped decisions, the first 20 of 10,000" in shown
     assert len(strict(found)["flips"]) == n
+
+
+def test_a_notebook_shows_the_whole_sentence_and_every_note():
+    a = plain_run(blocked=200, missed=300, n=6000).assign(threshold=0.5123)
+    b = plain_run(blocked=350, missed=200, n=6000).assign(threshold=0.6)
+    a["subject"] = [f"p{i // 3}" for i in range(12_000)]
+    found = compared(a.iloc[3:], b)
+    shown = html.unescape(found._repr_html_())
+    assert overview.sentence(found) in shown
+    assert len(found.comparability) == 2
+    assert all(note in shown for note in found.comparability)
 
 
 def test_the_tables_have_the_numbers():

@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from finauth_eval.baselines import accept_baseline
 from finauth_eval.errors import InputError
 from finauth_eval.history import FIGURES, read_history
+from finauth_eval.scores import ScoreTable
 from finauth_eval.terminal.texts import history_text
 
 GENUINE = np.linspace(0.05, 0.45, 40)
@@ -231,3 +232,18 @@ def test_a_higher_confidence_gives_wider_limits(week, runs):
     week(31, blocked=4)
     narrow, wide = (read_history(runs, confidence=own).frame.iloc[0] for own in (0.9, 0.99))
     assert wide["bpcer_low"] < narrow["bpcer_low"] < narrow["bpcer_high"] < wide["bpcer_high"]
+
+
+def test_runs_are_in_the_order_of_time_whatever_their_offset_and_one_without_scores_changes_nothing(tmp_path):
+    # 09:30+09:00 is 00:30 UTC: before 01:00 UTC, though its text comes after
+    scores = pd.DataFrame({"sample_id": [*"ab"], "label": ["real", "fake"], "score": [0.1, 0.9], "threshold": 0.6})
+    for name, at, own in (
+        ("late", "2026-01-02T01:00:00+00:00", scores),
+        ("early", "2026-01-02T09:30:00+09:00", scores),
+        ("silent", "2026-01-03T00:00:00+00:00", scores.assign(score=np.nan, threshold=np.nan)),
+        ("last", "2026-01-04T00:00:00+00:00", scores),
+    ):
+        ScoreTable.from_frame(own).with_provenance(run={"started_at": at}).write(tmp_path / name)
+    found = read_history(tmp_path).frame
+    assert found["run"].tolist() == ["early", "late", "silent", "last"]
+    assert found["changed"].tolist() == ["", "", "", ""]
