@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from finauth_eval import decisions, doubts, overview
@@ -90,6 +90,8 @@ class Evaluation:
         score_counts: The counts behind every number.
         warnings: What a reader must know, in plain sentences.
         provenance: Where the scores come from.
+        clustered: Which samples belong together, for intervals at further thresholds; ``None`` where samples are
+            independent.
     """
 
     confidence: float
@@ -108,6 +110,7 @@ class Evaluation:
     score_counts: ScoreCounts
     warnings: tuple[str, ...]
     provenance: Provenance
+    clustered: ClusteredScores | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``finauth-eval evaluate --json``: plain values, no NaN, no infinity."""
@@ -262,6 +265,7 @@ def evaluate(
             *doubts.about_bootstrap(clustered, replicates, bootstrap, auc),
         ),
         provenance=scores.provenance,
+        clustered=clustered,
     )
 
 
