@@ -12,16 +12,30 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from finauth_eval import __version__
 from finauth_eval.errors import InputError
+from finauth_eval.metrics.decimals import score_grid
 from finauth_eval.wellformed import well_formed
 
 if TYPE_CHECKING:
+    from finauth_eval.evaluation import Evaluation
+    from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.recommendation import Recommendation, Recommendations
+    from finauth_eval.scores import Provenance
 
-__all__ = ["Cut", "Data", "DeployedPolicy", "deploy", "load_policy"]
+__all__ = ["Cut", "Data", "DeployedPolicy", "by_hand", "deploy", "deploy_item", "load_policy"]
 
 SCHEMA: Final = "finauth-eval/policy/1"
 Verdict = Literal["accept", "review", "reject"]
 _RULE: Final = "reject if score >= reject_from; else review if score >= review_from; else accept"
+_ALIKE: Final = (
+    "Speaks of traffic whose scores are distributed as these samples' are, class by class; measure again when the"
+    " model, the camera, the customers or the attacks change."
+)
+_ALL_DIGITS: Final = "Decide by score >= threshold with all digits; another rounding is another policy."
+_NO_PROMISE: Final = "Nothing is promised about error rates."
+_BY_HAND: Final = (
+    "Chosen by hand on the samples that the rates are of: on other samples expect more errors than these."
+)
+_KEPT: Final = ("threshold", "confusion", "apcer", "bpcer", "apcer_worst")
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -210,7 +224,15 @@ def deploy(recommendations: Recommendations, name: str | None = None) -> Deploye
         raise InputError(
             "no goal was asked for but such as are for orientation; name one, such as --max-bpcer 0.01"
         )
-    item = goals[0] if name is None else recommendations[name]
+    return deploy_item(recommendations, goals[0] if name is None else recommendations[name])
+
+
+def deploy_item(recommendations: Recommendations, item: Recommendation) -> DeployedPolicy:
+    """The policy that one of the answers comes to, where several have one name.
+
+    Raises:
+        InputError: The data do not suffice for it.
+    """
     if not item.feasible:
         raise InputError(f"{item.policy.name} has no threshold, so there is nothing to export: {item.reason}")
     position = recommendations.items.index(item)
@@ -230,19 +252,55 @@ def deploy(recommendations: Recommendations, name: str | None = None) -> Deploye
             "out_of_sample": None if item.out_of_sample is None else item.out_of_sample.to_dict(),
             "out_of_sample_by": item.unseen_by,
         },
-        data=Data(
-            digest=provenance.digest,
-            source=well_formed(provenance.source),
-            dataset={"name": provenance.dataset_name, "digest": provenance.dataset_digest},
-            endpoint=provenance.endpoint,
-            region=provenance.region,
-            campaign=provenance.campaign,
+        data=_data(
+            provenance,
             segment=None if recommendations.within is None else dict([recommendations.within]),
             bona_fide=recommendations.sizes["bona_fide"],
             attack=recommendations.sizes["attack"],
         ),
         confidence=recommendations.confidence,
         validity=_validity(recommendations, item),
+        made_by=f"finauth_eval {__version__}",
+    )
+
+
+def by_hand(evaluation: Evaluation, point: OperatingPoint) -> DeployedPolicy:
+    """The policy of a threshold that somebody chose by looking at the numbers: it promises nothing, and says so.
+
+    Args:
+        evaluation: The evaluation that was looked at.
+        point: Its numbers at the threshold.
+    """
+    counts = evaluation.score_counts
+    return DeployedPolicy(
+        format=SCHEMA,
+        rule=_RULE,
+        cut=Cut(
+            reject_from=point.threshold,
+            review_from=None,
+            guarantee=None,
+            constraints=[],
+            reason="chosen by hand, with the rates of these samples in sight",
+        ),
+        by=None,
+        segments={},
+        score_range=[0.0, 1.0] if counts.in_unit_range else [None, None],
+        score_decimals=score_grid(counts.scores).decimals,
+        policy={"name": "by_hand"},
+        goal="a threshold chosen by hand",
+        rates={
+            "in_sample": {key: own for key, own in point.to_dict().items() if key in _KEPT} | {"source": "by_hand"},
+            "out_of_sample": None,
+            "out_of_sample_by": None,
+        },
+        data=_data(
+            evaluation.provenance,
+            segment=None,
+            bona_fide=counts.n_bona_fide,
+            attack=counts.n_attack,
+        ),
+        confidence=evaluation.confidence,
+        validity=[_ALIKE, _ALL_DIGITS, _NO_PROMISE, _BY_HAND],
         made_by=f"finauth_eval {__version__}",
     )
 
@@ -288,14 +346,26 @@ def _cut(item: Recommendation) -> Cut:
     )
 
 
-def _validity(recommendations: Recommendations, item: Recommendation) -> list[str]:
-    alike = (
-        "Speaks of traffic whose scores are distributed as these samples' are, class by class; measure again when the"
-        " model, the camera, the customers or the attacks change."
+def _data(
+    provenance: Provenance, *, segment: dict[str, str] | None, bona_fide: int, attack: int
+) -> Data:
+    return Data(
+        digest=provenance.digest,
+        source=well_formed(provenance.source),
+        dataset={"name": provenance.dataset_name, "digest": provenance.dataset_digest},
+        endpoint=provenance.endpoint,
+        region=provenance.region,
+        campaign=provenance.campaign,
+        segment=segment,
+        bona_fide=bona_fide,
+        attack=attack,
     )
-    notes = [alike, "Decide by score >= threshold with all digits; another rounding is another policy."]
+
+
+def _validity(recommendations: Recommendations, item: Recommendation) -> list[str]:
+    notes = [_ALIKE, _ALL_DIGITS]
     if item.guarantee is None:
-        notes.append("Nothing is promised about error rates.")
+        notes.append(_NO_PROMISE)
     if recommendations.segments:
         notes.append(
             "Each promise holds in all segments at once with its confidence; several promises at once hold with less."

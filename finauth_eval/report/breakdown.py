@@ -100,6 +100,7 @@ def attack_type_chart(evaluation: Evaluation, point: OperatingPoint) -> Figure |
         title=title,
         description=lead,
         x=Axis(label="attacks that pass (APCER)", scale=LinearScale(low=0.0, high=reach, as_percent=True)),
+        explored=True,
     )
     more = len(ranked) - _CHARTED
     return Figure(

@@ -14,8 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from finauth_eval.report import breakdown, provenance
+from finauth_eval.report.cost_chart import costs_against_threshold
 from finauth_eval.report.coverage import coverage_of
 from finauth_eval.report.distribution import distribution
+from finauth_eval.report.downloads import data_link
+from finauth_eval.report.explorer import explorer_of
 from finauth_eval.report.figures import Figure, Missing
 from finauth_eval.report.marks import marks_of
 from finauth_eval.report.quality import quality_table
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from finauth_eval.evaluation import Evaluation
     from finauth_eval.recommendation import Recommendations
+    from finauth_eval.report.explorer import Explorer
     from finauth_eval.report.marks import Mark
     from finauth_eval.scores import ScoreTable
 
@@ -48,7 +52,7 @@ def render_report(
     scores: ScoreTable | None = None,
     title: str | None = None,
 ) -> str:
-    """The report as one self-contained HTML page: no request leaves it, and no script is in it.
+    """The report as one self-contained HTML page: no request leaves it, and it is complete with scripts off.
 
     The same input gives the same bytes.
 
@@ -103,11 +107,10 @@ def _context(
 ) -> dict[str, Any]:
     marks = marks_of(evaluation, recommendations)
     point = evaluation.operating_points[0] if evaluation.operating_points else None
-    style = _stylesheet()
+    explorer = explorer_of(evaluation, recommendations, marks[:_CHARTED_MARKS])
     return {
         "title": title or _title(evaluation),
-        "policy": _content_security_policy(style),
-        "style": Markup(style),  # noqa: S704 - our own file; nothing from outside enters it
+        **own_files(),
         "sandbox": provenance.is_sandbox(evaluation.provenance),
         "provenance": evaluation.provenance,
         "confidence": numbers.confidence_words(evaluation.confidence),
@@ -116,6 +119,9 @@ def _context(
         "recommended": None if recommendations is None else recommended_table(recommendations, marks),
         "recommended_notes": None if recommendations is None else notes_table(recommendations),
         "marks": marks,
+        "explorer": explorer,
+        "explorer_figures": explorer_figures(evaluation, explorer, marks[:_CHARTED_MARKS]),
+        "policy_link": data_link(explorer.policy, "application/json") if explorer and explorer.policy else "",
         "figures": _figures(evaluation, marks[:_CHARTED_MARKS]),
         "summary": summary_table(evaluation),
         "type_table": breakdown.attack_type_table(evaluation, point) if point else None,
@@ -136,10 +142,20 @@ def _context(
     }
 
 
+def explorer_figures(
+    evaluation: Evaluation, explorer: Explorer | None, marks: Sequence[Mark]
+) -> tuple[Figure | Missing, ...]:
+    """The two charts that stand beside the slider."""
+    if explorer is None:
+        return ()
+    rates = rates_against_threshold(sweep(evaluation.score_counts), marks)
+    return (rates, costs_against_threshold(explorer, marks))
+
+
 def _figures(evaluation: Evaluation, marks: Sequence[Mark]) -> tuple[Figure | Missing, ...]:
     counts = evaluation.score_counts
     rates = sweep(counts)
-    drawn: list[Figure | Missing] = [distribution(counts, marks), rates_against_threshold(rates, marks)]
+    drawn: list[Figure | Missing] = [distribution(counts, marks)]
     if counts.bona_fide.any() and counts.attack.any():
         drawn += [draw(evaluation, rates, marks) for draw in (roc, roc_log, det, precision_recall)]
     else:
@@ -160,18 +176,26 @@ def _title(evaluation: Evaluation) -> str:
     return f"Deepfake detection on {name}" if name else "Deepfake detection report"
 
 
-def _content_security_policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+def own_files() -> dict[str, object]:
+    """Stylesheet, script and the policy that allows these two by their hashes and nothing else."""
+    style, script = _own_file("report.css"), _own_file("explorer.js")
+    return {
+        "style": Markup(style),  # noqa: S704 - our own files; nothing from outside enters them
+        "script": Markup(script),  # noqa: S704 - likewise
+        "policy": (
+            f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:;"
+            " base-uri 'none'; form-action 'none'"
+        ),
+    }
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 @cache
-def _stylesheet() -> str:
-    return (
-        resources.files("finauth_eval.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
-    )
+def _own_file(name: str) -> str:
+    return resources.files("finauth_eval.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 @cache

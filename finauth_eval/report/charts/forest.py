@@ -42,8 +42,9 @@ def forest(
     title: str,
     description: str,
     x: Axis,
+    explored: bool = False,
 ) -> Markup:
-    """A dot and a whisker a row, in the order given."""
+    """A dot and a whisker a row, in the order given; ``explored`` for those that the explorer's script marks."""
     height = _ROW * max(1, len(ranges))
     frame = Frame(x=x, y=x, width=WIDTH - _LEFT - _RIGHT, height=height)
     grid = []
@@ -53,7 +54,14 @@ def forest(
         grid.append(svg.text(tick.label, class_="tick", x=at, y=height + 18, text_anchor="middle"))
     rows = [_row(frame, item, _ROW * (k + 0.5)) for k, item in enumerate(ranges)]
     name = svg.text(x.label, class_="axis", x=frame.width / 2, y=height + 40, text_anchor="middle")
-    inner = svg.element("g", *grid, *rows, name, transform=f"translate({_LEFT:g} {_TOP:g})")
+    inner = svg.element(
+        "g",
+        *grid,
+        *rows,
+        name,
+        transform=f"translate({_LEFT:g} {_TOP:g})",
+        **({"data_now": "types", "data_size": f"{frame.width:g} {_ROW:g}", "data_x": x.scale.spec()} if explored else {}),
+    )
     return picture(
         inner,
         anchor=anchor,
