@@ -46,7 +46,7 @@ class _CostScale:
 
     def ticks(self) -> tuple[Tick, ...]:
         steps = [self.top * part / _PARTS for part in range(_PARTS + 1)]
-        return tuple(Tick(value=step, label=numbers.amount(step)) for step in steps)
+        return tuple(Tick(value=step, label=tick_words(step)) for step in steps)
 
     def spec(self) -> str:
         return f"linear 0 {self.top!r}"
@@ -103,6 +103,19 @@ def _words(assumed: Assumptions) -> str:
         f"With {numbers.limit(assumed.prior)} attacks in the traffic, {assumed.miss:g} for a missed attack and"
         f" {assumed.alarm:g} for a blocked customer"
     )
+
+
+def tick_words(cost: float) -> str:
+    """A cost in as few characters as there is room for beside an axis.
+
+    Example:
+        >>> tick_words(0.25), tick_words(2500.0), tick_words(10_000_000.0)
+        ('0.25', '2.5k', '10M')
+    """
+    for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if cost >= factor:
+            return f"{cost / factor:.12g}{letter}"
+    return f"{cost:.12g}"
 
 
 def round_top(highest: float) -> float:

@@ -17,7 +17,7 @@ from finauth_eval.report import breakdown, provenance
 from finauth_eval.report.cost_chart import costs_against_threshold
 from finauth_eval.report.coverage import coverage_of
 from finauth_eval.report.distribution import distribution
-from finauth_eval.report.downloads import data_link
+from finauth_eval.report.downloads import data_link, downloads_of
 from finauth_eval.report.explorer import explorer_of
 from finauth_eval.report.figures import Figure, Missing
 from finauth_eval.report.marks import marks_of
@@ -122,6 +122,7 @@ def _context(
         "explorer": explorer,
         "explorer_figures": explorer_figures(evaluation, explorer, marks[:_CHARTED_MARKS]),
         "policy_link": data_link(explorer.policy, "application/json") if explorer and explorer.policy else "",
+        "downloads": downloads_of(evaluation, recommendations, explorer),
         "figures": _figures(evaluation, marks[:_CHARTED_MARKS]),
         "summary": summary_table(evaluation),
         "type_table": breakdown.attack_type_table(evaluation, point) if point else None,

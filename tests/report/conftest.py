@@ -201,7 +201,7 @@ class Document(HTMLParser):
             if element.parent is not cell:
                 continue
             if element.tag == "data":
-                found.value = float(element["value"])
+                found.value = float(element["value"]) if element["value"] else None
             elif element.tag == "span":
                 setattr(found, element["class"], element.text)
         text = cell.text.removeprefix(found.key).strip()

@@ -123,11 +123,14 @@ def test_no_hidden_character_is_left(hostile_page: str) -> None:
 
 def test_data_block_ends_where_it_should(hostile_page: str, parse: Callable[[str], Any]) -> None:
     document = parse(hostile_page)
-    [script] = document.all("script")
-    data = json.loads(script.text)
-    types = set(data["evaluation"]["attack_types"])
+    explorer, whole, program = document.all("script")
+    types = set(json.loads(whole.text)["evaluation"]["attack_types"])
     assert {PAYLOADS["script"], PAYLOADS["closes"]} <= types
-    assert not set("<>&\u2028\u2029") & set(script.text)
+    shown = {kind["name"] for kind in json.loads(explorer.text)["sides"][0]["types"]}
+    assert len(shown) == 8
+    for block in (explorer, whole):
+        assert not set("<>&\u2028\u2029") & set(block.text)
+    assert "alert" not in program.text
 
 
 def test_run_summary_without_a_table_is_no_less_safe(

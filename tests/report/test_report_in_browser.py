@@ -139,7 +139,7 @@ def test_page_is_never_wider_than_the_window(opened: Callable[..., Any], width: 
 def test_every_chart_is_drawn_with_scripts_and_without(opened: Callable[..., Any], scripts: bool) -> None:
     tab = opened(width=390, java_script_enabled=scripts)
     charts = tab.locator("svg.chart")
-    assert charts.count() == 8
+    assert charts.count() == 9
     for k in range(charts.count()):
         box = charts.nth(k).bounding_box()
         assert box["width"] > 250
@@ -188,7 +188,7 @@ def test_keyboard_reaches_the_verdict_first_and_then_the_tables(opened: Callable
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
     assert tab.locator(".skip").bounding_box()["x"] >= 0
-    for _ in range(7):  # the six links to sections, then the first table
+    for _ in range(9):  # the eight links to sections, then the first table
         tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == "Table: Samples by class"
     assert tab.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"

@@ -9,15 +9,21 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["UNITS", "in_units", "packed"]
+__all__ = ["UNITS", "distances", "packed"]
 
 UNITS: Final = 10_000_000
-"""Limits of intervals are written in units of 1e-7."""
+"""Limits of intervals are written as their distances from the rate, in units of 1e-7."""
 
 
-def in_units(rates: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Rates as whole numbers of `UNITS`; NaN, which a class without samples has, becomes 0."""
-    return np.round(np.nan_to_num(rates) * UNITS).astype(np.int64)
+def distances(
+    values: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How far each limit lies from its rate, in whole `UNITS`: that changes less along the grid than the limit does.
+
+    NaN, which a class without samples has, becomes 0.
+    """
+    below, above = (np.round(np.nan_to_num(apart) * UNITS).astype(np.int64) for apart in (values - low, high - values))
+    return below, above
 
 
 def packed(*columns: ArrayLike) -> list[list[int]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.swept_rates import SweptRate, SweptRates, swept_rates
-from finauth_eval.report.explorer.packing import in_units, packed
+from finauth_eval.report.explorer.packing import distances, packed
 from finauth_eval.shown.text import shorten, visible
 
 if TYPE_CHECKING:
@@ -109,15 +109,14 @@ class Side:
                 "packed": packed(
                     np.unique(worst.which, return_inverse=True)[1],
                     worst.events,
-                    in_units(worst.low),
-                    in_units(worst.high),
+                    *distances(worst.events / worst.sizes, worst.low, worst.high),
                 ),
             },
         }
 
 
 def _plain(rate: SweptRate) -> dict[str, Any]:
-    return {"n": rate.n, "packed": packed(rate.events, in_units(rate.low), in_units(rate.high))}
+    return {"n": rate.n, "packed": packed(rate.events, *distances(rate.values, rate.low, rate.high))}
 
 
 def _names(

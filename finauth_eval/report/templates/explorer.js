@@ -26,18 +26,19 @@
     return values.fill(value, at);
   });
 
+  /** A rate with its limits, which the page carries as their distances from it. */
+  const rateOf = (events, n, below, above) =>
+    ({value: events / n, low: events / n - below / UNITS, high: events / n + above / UNITS, events, n});
+
   const reader = ({n, packed}) => {
-    const [events, low, high] = unpack(packed);
-    return {n, events, at: (k) => n ? {value: events[k] / n, low: low[k] / UNITS, high: high[k] / UNITS, events: events[k], n} : null};
+    const [events, below, above] = unpack(packed);
+    return {n, events, at: (k) => n ? rateOf(events[k], n, below[k], above[k]) : null};
   };
 
   const worstReader = (worst) => {
     if (!worst) return () => null;
-    const [which, events, low, high] = unpack(worst.packed);
-    return (k) => {
-      const n = worst.sizes[which[k]];
-      return {value: events[k] / n, low: low[k] / UNITS, high: high[k] / UNITS, events: events[k], n, name: worst.names[which[k]]};
-    };
+    const [which, events, below, above] = unpack(worst.packed);
+    return (k) => ({...rateOf(events[k], worst.sizes[which[k]], below[k], above[k]), name: worst.names[which[k]]});
   };
 
   const sides = data.sides.map((side) => ({
@@ -256,6 +257,11 @@
     return [1, 2, 4, 6, 8, 10, 20].map((factor) => factor * power).find((top) => top >= highest);
   };
 
+  const tickWords = (cost) => {
+    const [factor, letter] = [[1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([own]) => cost >= own) || [1, ""];
+    return plain(cost / factor) + letter;
+  };
+
   /** The cost chart again, for other costs: the line, the words of its axis and its sentence. */
   const drawCosts = () => {
     sides.forEach((side, k) => {
@@ -273,7 +279,7 @@
     const top = roundTop(Math.max(...costs));
     const points = costs.map((cost, k) => `${(width * x(grid[k])).toFixed(1)} ${(height * (1 - cost / top)).toFixed(1)}`);
     holder.querySelector(".line").setAttribute("d", `M${points.join("L")}`);
-    holder.querySelectorAll(".tick[text-anchor=end]").forEach((tick, k) => { tick.textContent = amount(top * k / 4); });
+    holder.querySelectorAll(".tick[text-anchor=end]").forEach((tick, k) => { tick.textContent = tickWords(top * k / 4); });
     const best = least(side);
     const words = `With ${plain(100 * state.prior)}% attacks in the traffic, ${plain(state.miss)} for a missed attack and `
       + `${plain(state.alarm)} for a blocked customer: ${count(DECISIONS)} decisions cost least at `
