@@ -12,30 +12,26 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from finauth_eval import __version__
 from finauth_eval.errors import InputError
-from finauth_eval.metrics.decimals import score_grid
 from finauth_eval.wellformed import well_formed
 
 if TYPE_CHECKING:
-    from finauth_eval.evaluation import Evaluation
-    from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.recommendation import Recommendation, Recommendations
     from finauth_eval.scores import Provenance
 
-__all__ = ["Cut", "Data", "DeployedPolicy", "by_hand", "deploy", "deploy_item", "load_policy"]
+__all__ = [
+    "ALIKE", "ALL_DIGITS", "NO_PROMISE", "RULE", "SCHEMA", "Cut", "Data", "DeployedPolicy", "data_of", "deploy",
+    "deploy_item", "load_policy",
+]  # fmt: skip
 
 SCHEMA: Final = "finauth-eval/policy/1"
 Verdict = Literal["accept", "review", "reject"]
-_RULE: Final = "reject if score >= reject_from; else review if score >= review_from; else accept"
-_ALIKE: Final = (
+RULE: Final = "reject if score >= reject_from; else review if score >= review_from; else accept"
+ALIKE: Final = (
     "Speaks of traffic whose scores are distributed as these samples' are, class by class; measure again when the"
     " model, the camera, the customers or the attacks change."
 )
-_ALL_DIGITS: Final = "Decide by score >= threshold with all digits; another rounding is another policy."
-_NO_PROMISE: Final = "Nothing is promised about error rates."
-_BY_HAND: Final = (
-    "Chosen by hand on the samples that the rates are of: on other samples expect more errors than these."
-)
-_KEPT: Final = ("threshold", "confusion", "apcer", "bpcer", "apcer_worst")
+ALL_DIGITS: Final = "Decide by score >= threshold with all digits; another rounding is another policy."
+NO_PROMISE: Final = "Nothing is promised about error rates."
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -239,7 +235,7 @@ def deploy_item(recommendations: Recommendations, item: Recommendation) -> Deplo
     provenance = recommendations.provenance
     return DeployedPolicy(
         format=SCHEMA,
-        rule=_RULE,
+        rule=RULE,
         cut=_cut(item),
         by=recommendations.by,
         segments={value: _cut(own.items[position]) for value, own in recommendations.segments.items()},
@@ -252,7 +248,7 @@ def deploy_item(recommendations: Recommendations, item: Recommendation) -> Deplo
             "out_of_sample": None if item.out_of_sample is None else item.out_of_sample.to_dict(),
             "out_of_sample_by": item.unseen_by,
         },
-        data=_data(
+        data=data_of(
             provenance,
             segment=None if recommendations.within is None else dict([recommendations.within]),
             bona_fide=recommendations.sizes["bona_fide"],
@@ -260,47 +256,6 @@ def deploy_item(recommendations: Recommendations, item: Recommendation) -> Deplo
         ),
         confidence=recommendations.confidence,
         validity=_validity(recommendations, item),
-        made_by=f"finauth_eval {__version__}",
-    )
-
-
-def by_hand(evaluation: Evaluation, point: OperatingPoint) -> DeployedPolicy:
-    """The policy of a threshold that somebody chose by looking at the numbers: it promises nothing, and says so.
-
-    Args:
-        evaluation: The evaluation that was looked at.
-        point: Its numbers at the threshold.
-    """
-    counts = evaluation.score_counts
-    return DeployedPolicy(
-        format=SCHEMA,
-        rule=_RULE,
-        cut=Cut(
-            reject_from=point.threshold,
-            review_from=None,
-            guarantee=None,
-            constraints=[],
-            reason="chosen by hand, with the rates of these samples in sight",
-        ),
-        by=None,
-        segments={},
-        score_range=[0.0, 1.0] if counts.in_unit_range else [None, None],
-        score_decimals=score_grid(counts.scores).decimals,
-        policy={"name": "by_hand"},
-        goal="a threshold chosen by hand",
-        rates={
-            "in_sample": {key: own for key, own in point.to_dict().items() if key in _KEPT} | {"source": "by_hand"},
-            "out_of_sample": None,
-            "out_of_sample_by": None,
-        },
-        data=_data(
-            evaluation.provenance,
-            segment=None,
-            bona_fide=counts.n_bona_fide,
-            attack=counts.n_attack,
-        ),
-        confidence=evaluation.confidence,
-        validity=[_ALIKE, _ALL_DIGITS, _NO_PROMISE, _BY_HAND],
         made_by=f"finauth_eval {__version__}",
     )
 
@@ -346,9 +301,8 @@ def _cut(item: Recommendation) -> Cut:
     )
 
 
-def _data(
-    provenance: Provenance, *, segment: dict[str, str] | None, bona_fide: int, attack: int
-) -> Data:
+def data_of(provenance: Provenance, *, segment: dict[str, str] | None, bona_fide: int, attack: int) -> Data:
+    """The data behind a policy, from where its scores come from."""
     return Data(
         digest=provenance.digest,
         source=well_formed(provenance.source),
@@ -363,9 +317,9 @@ def _data(
 
 
 def _validity(recommendations: Recommendations, item: Recommendation) -> list[str]:
-    notes = [_ALIKE, _ALL_DIGITS]
+    notes = [ALIKE, ALL_DIGITS]
     if item.guarantee is None:
-        notes.append(_NO_PROMISE)
+        notes.append(NO_PROMISE)
     if recommendations.segments:
         notes.append(
             "Each promise holds in all segments at once with its confidence; several promises at once hold with less."

@@ -160,9 +160,7 @@ class _Group:
     apart: NDArray[np.float64] | None = None
 
     @classmethod
-    def of(
-        cls, counts: NDArray[np.integer], rows: NDArray[np.intp], *, from_above: bool = False
-    ) -> Self:
+    def of(cls, counts: NDArray[np.integer], rows: NDArray[np.intp], *, from_above: bool = False) -> Self:
         below = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
         n = int(below[-1])
         return cls(events=n - below[rows] if from_above else below[rows], n=n, groups=n)

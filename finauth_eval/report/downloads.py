@@ -32,7 +32,9 @@ _FORMULA: Final = "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
 """What spreadsheets begin a formula with, East Asian wide forms among them."""
 _DIGITS: Final = 6
 _LARGEST_POLICY: Final = 40_000
-_TOO_LARGE: Final = "Too large for this page, for its many attack types; finauth-eval recommend --export writes it."
+_TOO_LARGE: Final = (
+    "Too large for this page, for its many attack types; finauth-eval recommend --export writes it."
+)
 
 
 class _Exact(float):
@@ -85,7 +87,9 @@ def downloads_of(
     for position, item in enumerate(recommendations or ()):
         if recommendations is None or not item.feasible or item.descriptive:
             continue
-        policy = deploy_item(recommendations, item).model_dump_json(by_alias=True, indent=1, ensure_ascii=True)
+        policy = deploy_item(recommendations, item).model_dump_json(
+            by_alias=True, indent=1, ensure_ascii=True
+        )
         fits = len(policy) <= _LARGEST_POLICY
         found.append(
             Download(
@@ -100,10 +104,10 @@ def downloads_of(
 
 
 def data_link(text: str, media_type: str) -> str:
-    """An address that holds a text, for a link with ``download``.
+    r"""An address that holds a text, for a link with ``download``.
 
     Example:
-        >>> data_link("a,b\\n1,#2", "text/csv")
+        >>> data_link("a,b\n1,#2", "text/csv")
         'data:text/csv;charset=utf-8,a,b%0A1,%232'
     """
     return f"data:{media_type};charset=utf-8,{quote(text, safe=_AS_THEY_ARE)}"
@@ -172,7 +176,7 @@ def _slices(evaluation: Evaluation) -> str:
     def of(rate: Estimate) -> list[float]:
         return [rate.n, rate.value, rate.low, rate.high]
 
-    rows = [
+    rows: list[list[str | float]] = [
         [name, value, _Exact(point.threshold), *of(point.bpcer), *of(point.apcer), int(part.small)]
         for name, parts in evaluation.slices.items()
         for value, part in parts.items()

@@ -50,7 +50,9 @@ def test_equal_the_operating_points_one_by_one(
     for k, point in enumerate(points):
         assert (found.blocked.events[k], found.missed.events[k]) == (point.confusion.fp, point.confusion.fn)
         pairs = [(found.blocked, point.bpcer), (found.missed, point.apcer)]
-        pairs += [(found.by_attack_type[name], point.apcer_by_attack_type[name]) for name in found.by_attack_type]
+        pairs += [
+            (found.by_attack_type[name], point.apcer_by_attack_type[name]) for name in found.by_attack_type
+        ]
         for rate, one in pairs:
             assert (rate.n, rate.values[k]) == (one.n, pytest.approx(one.value, abs=0, nan_ok=True))
             assert (rate.low[k], rate.high[k]) == pytest.approx((one.low, one.high), abs=1e-9, nan_ok=True)

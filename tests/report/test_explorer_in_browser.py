@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from finauth_eval.deployed import load_policy
@@ -16,19 +17,23 @@ from finauth_eval.metrics.review import best_band
 from finauth_eval.policies import AcceptReviewReject
 from finauth_eval.recommendation import MaxApcer, MaxBpcer, MinCost, Recommendations, recommend
 from finauth_eval.report import render_report
+from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    import pandas as pd
 
     from finauth_eval.scores import ScoreTable
 
 pytestmark = pytest.mark.browser
 
 COST = MinCost(miss=20, alarm=1, prior=0.02)
-POLICIES = [MaxBpcer(0.05), MaxApcer(0.2, pooled=True), COST, AcceptReviewReject(miss=20, alarm=1, prior=0.02, capacity=0.1)]
+POLICIES = [
+    MaxBpcer(0.05),
+    MaxApcer(0.2, pooled=True),
+    COST,
+    AcceptReviewReject(miss=20, alarm=1, prior=0.02, capacity=0.1),
+]
 
 # types each threshold and reads every live number
 TRY = """
@@ -83,7 +88,9 @@ def case(
             evaluation, advice = evaluate(table, thresholds=[0.35], bootstrap=0), recommend(table, POLICIES)
             file = tmp_path_factory.mktemp("explorer") / "report.html"
             file.write_text(render_report(evaluation, advice, scores=table), encoding="utf-8")
-            made[tied, clustered] = Case(table=table, evaluation=evaluation, recommendations=advice, file=file)
+            made[tied, clustered] = Case(
+                table=table, evaluation=evaluation, recommendations=advice, file=file
+            )
         return made[tied, clustered]
 
     return make
@@ -130,7 +137,9 @@ def test_numbers_equal_pythons_at_every_threshold_tried(
     points = evaluate(here.table, thresholds=thresholds, bootstrap=0).operating_points[1:]
     assert points[0].apcer.method == ("korn-graubard" if clustered else "clopper-pearson")
     tab = opened(here.file)
-    types = tab.evaluate("JSON.parse(document.getElementById('explorer-data').textContent).sides[0].types.map((t) => t.name)")
+    types = tab.evaluate(
+        "JSON.parse(document.getElementById('explorer-data').textContent).sides[0].types.map((t) => t.name)"
+    )
     for point, shown in zip(points, tab.evaluate(TRY, thresholds), strict=True):
         assert float(shown["at"]) == point.threshold
         agree(shown["x0-bpcer"], point.bpcer)
@@ -143,24 +152,28 @@ def test_numbers_equal_pythons_at_every_threshold_tried(
             "attacks-0", "attacks-1", "attacks-2", "genuine-0", "genuine-1", "genuine-2")}  # fmt: skip
         own = point.confusion
         assert list(matrix.values()) == [own.tp, 0, own.fn, own.fp, 0, own.tn]
-        cost = 10_000 * (
-            COST.weight_of_miss * point.apcer.value + COST.weight_of_alarm * point.bpcer.value
-        )
+        cost = 10_000 * (COST.weight_of_miss * point.apcer.value + COST.weight_of_alarm * point.bpcer.value)
         assert shown["x0-cost"]["value"] == cost
 
 
 def test_words_are_those_of_the_rest_of_the_page(
-    opened: Callable[..., Any], case: Callable[..., Case]
+    opened: Callable[..., Any], as_table: Callable[..., ScoreTable], tmp_path: Path
 ) -> None:
-    from finauth_eval.shown import numbers
-
-    here = case(tied=True)
-    points = evaluate(here.table, thresholds=here.grid[::25], bootstrap=0).operating_points[1:]
-    for point, shown in zip(points, opened(here.file).evaluate(TRY, here.grid[::25]), strict=True):
+    # sixteenths are ties when they are rounded to a tenth of a percent; separated classes cost nothing
+    scores = np.arange(32) / 32
+    table = as_table(pd.DataFrame({"label": ["real"] * 16 + ["fake"] * 16, "score": scores}))
+    file = tmp_path / "report.html"
+    file.write_text(render_report(evaluate(table, bootstrap=0)), encoding="utf-8")
+    thresholds = np.round(scores, 3).tolist()
+    points = evaluate(table, thresholds=thresholds, bootstrap=0).operating_points[1:]
+    words = set()
+    for point, shown in zip(points, opened(file).evaluate(TRY, thresholds), strict=True):
         assert shown["at"] == numbers.threshold(point.threshold)
         assert shown["x0-bpcer"]["text"] == numbers.rate(point.bpcer)
         assert shown["x0-apcer"]["text"] == numbers.rate(point.apcer)
         assert shown["x0-cost"]["text"] == numbers.amount(shown["x0-cost"]["value"])
+        words |= {shown["x0-bpcer"]["text"].split(" ")[0], shown["x0-cost"]["text"]}
+    assert {"6.2%", "18.8%", "0%", "100%", "0"} <= words
 
 
 def test_first_state_is_the_servers_and_the_script_changes_nothing_in_it(
@@ -194,7 +207,9 @@ def test_exploring_asks_for_nothing_and_violates_nothing(
 ) -> None:
     here = case()
     tab = opened(here.file)
-    tab.evaluate("() => document.addEventListener('securitypolicyviolation', (e) => console.log(e.violatedDirective))")
+    tab.evaluate(
+        "() => document.addEventListener('securitypolicyviolation', (e) => console.log(e.violatedDirective))"
+    )
     tab.evaluate(TRY, here.grid[::100])
     tab.locator("#x-band").check()
     tab.locator("#x-miss").fill("55")
@@ -217,8 +232,12 @@ def test_prices_and_prevalence_that_are_typed_price_every_threshold_anew(
     point = evaluate(here.table, thresholds=[0.61], bootstrap=0).operating_points[1]
     cost = 10_000 * (mine.weight_of_miss * point.apcer.value + mine.weight_of_alarm * point.bpcer.value)
     assert shown["x0-cost"]["value"] == cost
+    tab.wait_for_timeout(400)
+    assert "&p=0.007&" in tab.url  # 0.7 / 100 is another number
     lead = tab.locator("#costs-lead").inner_text()
-    assert lead.startswith("With 0.7% attacks in the traffic, 130.5 for a missed attack and 3 for a blocked customer")
+    assert lead.startswith(
+        "With 0.7% attacks in the traffic, 130.5 for a missed attack and 3 for a blocked customer"
+    )
     assert tab.locator("#costs-desc").text_content() == lead
     [best] = recommend(here.table, [mine])
     assert shown["x0-cost"]["note"].startswith("least with one threshold: ")
@@ -255,7 +274,10 @@ def test_review_band_equals_pythons_cost_and_share(
     assert value["cost"] == pytest.approx(10_000 * band.cost, rel=1e-12)
     assert value["review"] == pytest.approx(10_000 * band.share, rel=1e-9)
     points = evaluate(here.table, thresholds=[first, second], bootstrap=0).operating_points[1:]
-    cells = [[int(tab.locator(f"#x0-{name}-{k}").inner_text()) for k in range(3)] for name in ("attacks", "genuine")]
+    cells = [
+        [int(tab.locator(f"#x0-{name}-{k}").inner_text()) for k in range(3)]
+        for name in ("attacks", "genuine")
+    ]
     low, high = (point.confusion for point in points)
     assert cells == [[high.tp, low.tp - high.tp, low.fn], [high.fp, low.fp - high.fp, low.tn]]
     assert float(tab.locator("#x0-apcer").get_attribute("value")) == points[0].apcer.value
@@ -290,7 +312,14 @@ def test_state_is_in_the_address_and_comes_back(
 
 @pytest.mark.parametrize(
     "fragment",
-    ["#t=nonsense", "#t=1e999&p=-1&r=<script>", "#t=0.5&p=2&miss=&alarm=NaN", "#t=%E0%A4%A", "#verdict", "#t=-5&r=9"],
+    [
+        "#t=nonsense",
+        "#t=1e999&p=-1&r=<script>",
+        "#t=0.5&p=2&miss=&alarm=NaN",
+        "#t=%E0%A4%A",
+        "#verdict",
+        "#t=-5&r=9",
+    ],
 )
 def test_an_address_that_says_nonsense_does_no_harm(
     opened: Callable[..., Any], case: Callable[..., Case], fragment: str
@@ -357,7 +386,9 @@ def test_markers_stand_where_the_threshold_is_on_every_chart(
         # where the chart has the pin of 0.50, the marker lies on it
         if mark["pin"]:
             places = {mark["d"], mark["at"]}
-            assert places & {rule.replace(".0", "") for rule in mark["rule"]} or places & set(mark["rule"]), mark
+            assert places & {rule.replace(".0", "") for rule in mark["rule"]} or places & set(mark["rule"]), (
+                mark
+            )
     assert {mark["kind"] for mark in marks} == {
         "threshold", "bpcer caught", "bpcer apcer", "caught precision", "types",
     }  # fmt: skip

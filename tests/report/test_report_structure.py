@@ -124,7 +124,15 @@ def test_script_makes_no_markup_runs_no_text_and_styles_nothing(
     page: str, parse: Callable[[str], Any]
 ) -> None:
     program = parse(page).all("script")[-1].text
-    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function(", ".style"):
+    for word in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "Function(",
+        ".style",
+    ):
         assert word not in program
     for word in ("fetch(", "XMLHttpRequest", "WebSocket", "sendBeacon", "import("):
         assert word not in program

@@ -60,7 +60,11 @@ def forest(
         *rows,
         name,
         transform=f"translate({_LEFT:g} {_TOP:g})",
-        **({"data_now": "types", "data_size": f"{frame.width:g} {_ROW:g}", "data_x": x.scale.spec()} if explored else {}),
+        **(
+            {"data_now": "types", "data_size": f"{frame.width:g} {_ROW:g}", "data_x": x.scale.spec()}
+            if explored
+            else {}
+        ),
     )
     return picture(
         inner,

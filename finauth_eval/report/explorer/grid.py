@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from finauth_eval.evaluation import Evaluation
     from finauth_eval.recommendation import Recommendations
 
-__all__ = ["grid_of", "even_steps", "thresholds_of"]
+__all__ = ["even_steps", "grid_of", "thresholds_of"]
 
 _MOST_SEEN: Final = 200
 

@@ -22,7 +22,9 @@ def distances(
 
     NaN, which a class without samples has, becomes 0.
     """
-    below, above = (np.round(np.nan_to_num(apart) * UNITS).astype(np.int64) for apart in (values - low, high - values))
+    below, above = (
+        np.round(np.nan_to_num(apart) * UNITS).astype(np.int64) for apart in (values - low, high - values)
+    )
     return below, above
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from finauth_eval.deployed import by_hand
 from finauth_eval.report.explorer.assumptions import Assumptions, assumed
+from finauth_eval.report.explorer.by_hand import by_hand
 from finauth_eval.report.explorer.grid import even_steps, grid_of, thresholds_of
 from finauth_eval.report.explorer.panel import figures_table, matrix_table, sentence, types_table
 from finauth_eval.report.explorer.side import Side
@@ -96,14 +96,16 @@ def explorer_of(
     side = Side.of(
         evaluation.score_counts, evaluation.clustered, grid, at=at, confidence=evaluation.confidence
     )
-    bands = [item for item in recommendations or () if item.feasible and item.review_from is not None]
+    bands = [
+        item.review_from for item in recommendations or () if item.feasible and item.review_from is not None
+    ]
     policy = by_hand(evaluation, point)
     return section(
         (side,),
         grid,
         step=even_steps(scores)[1],
         at=at,
-        review_at=None if not bands else int(np.searchsorted(grid, bands[0].review_from)),
+        review_at=None if not bands else int(np.searchsorted(grid, bands[0])),
         assumptions=assumed(recommendations),
         policy=policy.model_dump(by_alias=True, mode="json"),
         marks=marks,

@@ -119,9 +119,7 @@ def _plain(rate: SweptRate) -> dict[str, Any]:
     return {"n": rate.n, "packed": packed(rate.events, *distances(rate.values, rate.low, rate.high))}
 
 
-def _names(
-    names: tuple[str, ...], which: NDArray[np.intp], sizes: NDArray[np.int64]
-) -> dict[str, list[Any]]:
+def _names(names: tuple[str, ...], which: NDArray[np.intp], sizes: NDArray[np.int64]) -> dict[str, list[Any]]:
     """The types that are ever the worst."""
     ever, first = np.unique(which, return_index=True)
     return {"names": [_shown(names[own]) for own in ever], "sizes": sizes[first].tolist()}
