@@ -14,6 +14,7 @@ from finauth_eval.breakdown import (
     attack_types,
     rates_at,
     slices,
+    with_holm,
 )
 from finauth_eval.decisions import operating_thresholds, running_threshold
 from finauth_eval.errors import NothingToEvaluate
@@ -245,10 +246,12 @@ def evaluate(
         calibration=measure_calibration(counts, confidence=confidence) if calibration else None,
         operating_points=points,
         attack_types=types,
-        slices={
-            name: slices(column, rows, wanted, clusters=clusters, confidence=confidence)
-            for name, column in columns.items()
-        },
+        slices=with_holm(
+            {
+                name: slices(column, rows, wanted, clusters=clusters, confidence=confidence)
+                for name, column in columns.items()
+            }
+        ),
         no_response_bounds=no_response_bounds(
             points[0],
             missing_attack=sizes.no_response_attack,

@@ -21,6 +21,7 @@ from finauth_eval.report.downloads import data_link, downloads_of
 from finauth_eval.report.explorer import explorer_of
 from finauth_eval.report.figures import Figure, Missing
 from finauth_eval.report.marks import marks_of
+from finauth_eval.report.mistakes import mistakes_of
 from finauth_eval.report.quality import quality_table
 from finauth_eval.report.rates_chart import rates_against_threshold, reliability
 from finauth_eval.report.recommended import notes_table, recommended_table
@@ -51,6 +52,7 @@ def render_report(
     *,
     scores: ScoreTable | None = None,
     title: str | None = None,
+    command: str | None = None,
 ) -> str:
     """The report as one self-contained HTML page: no request leaves it, and it is complete with scripts off.
 
@@ -59,11 +61,12 @@ def render_report(
     Args:
         evaluation: What ``evaluate`` found.
         recommendations: What ``recommend`` found, if it was asked.
-        scores: The table behind both, if the page shall also say why samples have no score, per class, and how long
-            the detector took.
+        scores: The table behind both, if the page shall also say why samples have no score, per class, how long
+            the detector took, and which samples are the worst mistakes.
         title: The page's heading; by default the dataset's name.
+        command: The command that asked for the page, for the auditor; it is shown as it is.
     """
-    context = _context(evaluation, recommendations, scores, title)
+    context = _context(evaluation, recommendations, scores, title, command)
     return _environment().get_template("report.html.j2").render(context)
 
 
@@ -74,6 +77,7 @@ def write_report(
     path: Path | str,
     scores: ScoreTable | None = None,
     title: str | None = None,
+    command: str | None = None,
 ) -> Path:
     """Write the page of ``render_report``; the file appears whole or not at all.
 
@@ -83,12 +87,13 @@ def write_report(
         path: Where to; missing folders are made, an older report is replaced.
         scores: As for ``render_report``.
         title: As for ``render_report``.
+        command: As for ``render_report``.
 
     Returns:
         The path.
     """
     path = Path(path)
-    page = render_report(evaluation, recommendations, scores=scores, title=title)
+    page = render_report(evaluation, recommendations, scores=scores, title=title, command=command)
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -104,6 +109,7 @@ def _context(
     recommendations: Recommendations | None,
     scores: ScoreTable | None,
     title: str | None,
+    command: str | None,
 ) -> dict[str, Any]:
     marks = marks_of(evaluation, recommendations)
     point = evaluation.operating_points[0] if evaluation.operating_points else None
@@ -129,10 +135,11 @@ def _context(
         "type_chart": breakdown.attack_type_chart(evaluation, point) if point else None,
         "slice_tables": breakdown.slice_tables(evaluation),
         "confusion_tables": breakdown.confusion_tables(evaluation, recommendations, marks),
+        "mistakes": mistakes_of(evaluation, scores),
         "warnings": evaluation.warnings,
         "quality": quality_table(evaluation, recommendations),
         "methods": provenance.method_words(evaluation),
-        "provenance_table": provenance.provenance_table(evaluation),
+        "provenance_table": provenance.provenance_table(evaluation, command=command),
         "run_table": provenance.run_table(evaluation.provenance),
         "data": data_block(
             {

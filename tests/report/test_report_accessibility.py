@@ -41,6 +41,4 @@ def test_axe_finds_no_violation(
     found = tab.evaluate("() => axe.run()")
     context.close()
     assert len(found["passes"]) > 20
-    assert {
-        own["id"]: [node["html"][:200] for node in own["nodes"]] for own in found["violations"]
-    } == {}
+    assert {own["id"]: [node["html"][:200] for node in own["nodes"]] for own in found["violations"]} == {}

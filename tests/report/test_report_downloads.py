@@ -29,7 +29,9 @@ ALARMS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=1", "\uff1d
 
 
 @pytest.fixture(scope="module")
-def saved(browser: Any, page: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[bool], dict[str, str]]:
+def saved(
+    browser: Any, page: str, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[bool], dict[str, str]]:
     folder = tmp_path_factory.mktemp("page")
     (folder / "report.html").write_text(page, encoding="utf-8")
 
@@ -76,9 +78,16 @@ def test_sweep_is_the_rates_at_each_threshold_that_decides_otherwise(
     points = evaluate(table, thresholds=[thresholds[k] for k in chosen], bootstrap=0).operating_points[1:]
     for k, point in zip(chosen, points, strict=True):
         row = rows[k]
-        assert (int(row["genuine_blocked"]), int(row["attacks_passed"])) == (point.confusion.fp, point.confusion.fn)
+        assert (int(row["genuine_blocked"]), int(row["attacks_passed"])) == (
+            point.confusion.fp,
+            point.confusion.fn,
+        )
         assert row["worst_type"] == point.apcer_worst.attack_type
-        for name, estimate in (("bpcer", point.bpcer), ("apcer", point.apcer), ("worst", point.apcer_worst.estimate)):
+        for name, estimate in (
+            ("bpcer", point.bpcer),
+            ("apcer", point.apcer),
+            ("worst", point.apcer_worst.estimate),
+        ):
             value = row["worst_apcer" if name == "worst" else name]
             shown = [float(value), float(row[f"{name}_low"]), float(row[f"{name}_high"])]
             assert shown == pytest.approx([estimate.value, estimate.low, estimate.high], rel=1e-5)

@@ -150,7 +150,9 @@ def test_downloads_of_hostile_names_are_defused_and_whole(
     hostile_page: str, parse: Callable[[str], Any]
 ) -> None:
     links = {own["download"]: own["href"] for own in parse(hostile_page).all("a") if own.get("download")}
-    assert all(href.startswith("data:") and not set(href) & set("<>\"' \n") - {"'"} for href in links.values())
+    assert all(
+        href.startswith("data:") and not set(href) & set("<>\"' \n") - {"'"} for href in links.values()
+    )
     cells = [
         cell
         for file in ("sweep.csv", "slices.csv")

@@ -160,7 +160,7 @@ def test_keyboard_reaches_the_verdict_first_and_then_the_tables(opened: Callable
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
     assert tab.locator(".skip").bounding_box()["x"] >= 0
-    for _ in range(9):  # the eight links to sections, then the first table
+    for _ in range(10):  # the nine links to sections, then the first table
         tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == "Table: Samples by class"
     assert tab.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
