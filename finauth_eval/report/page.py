@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from finauth_eval.report import breakdown, provenance
 from finauth_eval.report.cost_chart import costs_against_threshold
@@ -25,12 +18,13 @@ from finauth_eval.report.mistakes import mistakes_of
 from finauth_eval.report.quality import quality_table
 from finauth_eval.report.rates_chart import rates_against_threshold, reliability
 from finauth_eval.report.recommended import notes_table, recommended_table
+from finauth_eval.report.rendering import own_files, rendered
 from finauth_eval.report.summary import summary_table
 from finauth_eval.report.sweep import sweep
 from finauth_eval.report.tradeoffs import det, precision_recall, roc, roc_log
 from finauth_eval.report.verdict import verdict_of
 from finauth_eval.shown import numbers
-from finauth_eval.shown.text import data_block, visible
+from finauth_eval.shown.text import data_block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +61,7 @@ def render_report(
         command: The command that asked for the page, for the auditor; it is shown as it is.
     """
     context = _context(evaluation, recommendations, scores, title, command)
-    return _environment().get_template("report.html.j2").render(context)
+    return rendered("report.html.j2", context)
 
 
 def write_report(
@@ -182,47 +176,3 @@ def _figures(evaluation: Evaluation, marks: Sequence[Mark]) -> tuple[Figure | Mi
 def _title(evaluation: Evaluation) -> str:
     name = evaluation.provenance.dataset_name
     return f"Deepfake detection on {name}" if name else "Deepfake detection report"
-
-
-def own_files() -> dict[str, object]:
-    """Stylesheet, script and the policy that allows these two by their hashes and nothing else."""
-    style, script = _own_file("report.css"), _own_file("explorer.js")
-    return {
-        "style": Markup(style),  # noqa: S704 - our own files; nothing from outside enters them
-        "script": Markup(script),  # noqa: S704 - likewise
-        "policy": (
-            f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:;"
-            " base-uri 'none'; form-action 'none'"
-        ),
-    }
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-@cache
-def _own_file(name: str) -> str:
-    return resources.files("finauth_eval.report").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("finauth_eval.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_shown,
-    )
-    environment.filters["threshold"] = numbers.threshold
-    environment.filters["short_threshold"] = numbers.short_threshold
-    environment.tests["missing"] = lambda figure: isinstance(figure, Missing)
-    return environment
-
-
-def _shown(value: object) -> object:
-    """What every expression of every template passes through: hidden characters are written out."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -42,6 +42,7 @@
   };
 
   const sides = data.sides.map((side) => ({
+    name: side.name,
     genuine: reader(side.genuine),
     attack: reader(side.attack),
     types: side.types.map(reader),
@@ -347,17 +348,17 @@
   const settle = () => {
     clearTimeout(timer);
     timer = 0;
-    const now = look(sides[0]);
     try {
       history.replaceState(null, "", address());
     } catch {
       // a page inside a frame may not; the numbers do not need it
     }
-    by("x-live").textContent = says(now);
+    by("x-live").textContent = sides.map((side) => (side.name ? `${side.name}: ` : "") + says(look(side))).join(" ");
     if (!data.policy) return;
-    const text = policyText(now);
+    const text = policyText(look(sides[0]));
     by("x-policy").value = text;
-    by("x-policy-link").setAttribute("href", `data:application/json;charset=utf-8,${encodeURIComponent(text)}`);
+    const link = by("x-policy-link");
+    if (link) link.setAttribute("href", `data:application/json;charset=utf-8,${encodeURIComponent(text)}`);
     by("x-copied").textContent = "";
   };
 
