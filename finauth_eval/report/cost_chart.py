@@ -136,7 +136,7 @@ def _table(explorer: Explorer, costs: NDArray[np.float64], marks: Sequence[Mark]
     wanted = np.unique(
         np.concatenate(
             [
-                np.linspace(0, grid.size - 1, 21).round().astype(np.intp),
+                [int(np.abs(grid - at).argmin()) for at in np.linspace(grid[0], grid[-1], 21)],
                 np.searchsorted(grid, [mark.threshold for mark in marks]).astype(np.intp),
             ]
         )

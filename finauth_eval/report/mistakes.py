@@ -23,6 +23,7 @@ __all__ = ["Mistakes", "mistakes_of"]
 
 _MOST: Final = 10
 _LONGEST_ID: Final = 80
+_TOLD: Final = (("attack_type", "Attack type"), ("media_type", "Media"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,23 +67,23 @@ def mistakes_of(evaluation: Evaluation, scores: ScoreTable | None) -> Mistakes |
 def _table(scores: ScoreTable, rows: NDArray[np.intp], ordered: NDArray[np.float64], caption: str) -> Table:
     first = rows[np.argsort(ordered, kind="stable")[:_MOST]]
     frame = scores.frame.iloc[first]
-    found = []
-    for sample, score, kind, medium in zip(
-        frame["sample_id"], frame["score"], frame["attack_type"], frame["media_type"], strict=True
-    ):
-        found.append(
-            row(
-                Cell(text=name(str(sample), _LONGEST_ID)),
-                threshold_cell(float(score)),
-                *(Cell(text=numbers.NOT_KNOWN if pd.isna(own) else name(str(own))) for own in (kind, medium)),
-            )
+    told = {heading: column for column, heading in _TOLD if frame[column].notna().any()}
+    found = [
+        row(
+            Cell(text=name(str(sample), _LONGEST_ID)),
+            threshold_cell(float(score)),
+            *(
+                Cell(text=numbers.NOT_KNOWN if pd.isna(own) else name(str(own), _LONGEST_ID))
+                for own in frame[list(told.values())].iloc[k]
+            ),
         )
+        for k, (sample, score) in enumerate(zip(frame["sample_id"], frame["score"], strict=True))
+    ]
     left = rows.size - len(found)
     return Table(
         caption=caption,
         columns=columns(
-            "Sample" if scores.has_sample_ids else "Row of the table", "Score", "Attack type", "Media",
-            texts=("Attack type", "Media"),
+            "Sample" if scores.has_sample_ids else "Row of the table", "Score", *told, texts=tuple(told)
         ),
         rows=tuple(found),
         note=f"{times(left, 'further mistake')} of this kind not shown." if left else None,

@@ -156,6 +156,45 @@ def test_numbers_equal_pythons_at_every_threshold_tried(
         assert shown["x0-cost"]["value"] == cost
 
 
+def test_scores_of_any_range_are_explored_alike(
+    opened: Callable[..., Any], as_table: Callable[..., ScoreTable], tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(6)
+    attack = rng.random(300) < 0.4
+    scores = rng.normal(3.0 * attack, 2.0).round(3)
+    table = as_table(
+        pd.DataFrame({"label": np.where(attack, "fake", "real"), "score": scores}), score_range="any"
+    )
+    file = tmp_path / "report.html"
+    file.write_text(render_report(evaluate(table, thresholds=[-1.2345], bootstrap=0)), encoding="utf-8")
+    tab = opened(file)
+    thresholds = [-1.2345, 0.5, 1.24, -2.0, float(scores.min()), 4.0]
+    shown = tab.evaluate(TRY, thresholds)
+    reached = [float(read["at"]) for read in shown]
+    assert reached[:4] == [-1.2345, 0.5, 1.24, -2.0]
+    points = evaluate(table, thresholds=reached, bootstrap=0).operating_points[1:]
+    for point, read in zip(points, shown, strict=True):
+        agree(read["x0-bpcer"], point.bpcer)
+        agree(read["x0-apcer"], point.apcer)
+    assert tab.messages == []
+
+
+@pytest.mark.parametrize("label", ["real", "fake"])
+def test_one_class_is_explored_without_the_other(
+    opened: Callable[..., Any], as_table: Callable[..., ScoreTable], tmp_path: Path, label: str
+) -> None:
+    table = as_table(pd.DataFrame({"label": [label] * 40, "score": np.arange(40) / 40}))
+    file = tmp_path / "report.html"
+    file.write_text(render_report(evaluate(table, bootstrap=0)), encoding="utf-8")
+    tab = opened(file, "#t=0.25&r=0.2")
+    rates = [tab.locator(f"#x0-{name}").inner_text() for name in ("bpcer", "apcer", "cost", "review")]
+    assert rates[0 if label == "fake" else 1] == "—"
+    assert rates[2:] == ["—", "—"]
+    tab.locator("#x-miss").fill("7")
+    tab.wait_for_timeout(300)
+    assert tab.messages == []
+
+
 def test_words_are_those_of_the_rest_of_the_page(
     opened: Callable[..., Any], as_table: Callable[..., ScoreTable], tmp_path: Path
 ) -> None:

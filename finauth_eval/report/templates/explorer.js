@@ -450,6 +450,7 @@
   const off = document.querySelectorAll("#explorer [disabled]");
   off.forEach((control) => { control.disabled = false; });
   by("x-off").remove();
+  if (by("x-marker")) by("x-marker").hidden = false;
   const moved = restore();
   fill();
   update(moved);
