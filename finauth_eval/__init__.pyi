@@ -40,6 +40,7 @@ from .recommendation import Recommendations as Recommendations
 from .recommendation import Youden as Youden
 from .recommendation import plan_sample_size as plan_sample_size
 from .recommendation import recommend as recommend
+from .report import explore as explore
 from .report import render_report as render_report
 from .report import write_report as write_report
 from .run.credentials import Credentials as Credentials

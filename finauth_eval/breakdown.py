@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
 from finauth_eval.metrics.bootstrapped import equal_error
+from finauth_eval.metrics.change import holm
 from finauth_eval.metrics.clustered_auc import clustered_auc
 from finauth_eval.metrics.clustered_rates import clustered_points
 from finauth_eval.metrics.delong import auc
+from finauth_eval.metrics.estimate import finite_or_none
+from finauth_eval.metrics.gaps import Whole
 from finauth_eval.metrics.rates import OperatingPoint, operating_points
 from finauth_eval.samples import require_column
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from finauth_eval.metrics.change import Change
     from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.equal_error import EqualErrorRate
@@ -31,12 +36,14 @@ if TYPE_CHECKING:
 __all__ = [
     "FEW",
     "AttackTypeResult",
+    "Gap",
     "SliceColumn",
     "SliceResult",
     "area",
     "attack_types",
     "rates_at",
     "slices",
+    "with_holm",
 ]
 
 FEW: Final = 30
@@ -69,6 +76,23 @@ class AttackTypeResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """An error rate of a slice less that of the rest of the samples.
+
+    Attributes:
+        change: The difference with its interval and test; undefined where the slice or the rest has no sample.
+        p_holm: Its p-value, adjusted over both errors of every slice that was looked at; ``nan`` where there is none.
+    """
+
+    change: Change
+    p_holm: float = math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """The difference with its test and the adjusted p-value."""
+        return {**self.change.to_dict(), "p_holm": finite_or_none(self.p_holm)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SliceResult:
     """The samples that share one value of one column.
 
@@ -79,6 +103,7 @@ class SliceResult:
         auc: Area under the ROC curve inside the slice.
         operating_points: The evaluation's operating points, inside the slice.
         small: Whether a class has fewer than 30 scored samples here, so that nothing firm can be said.
+        gaps: How much higher each error is here than in the rest of the samples, at the first operating point.
     """
 
     column: str
@@ -87,6 +112,7 @@ class SliceResult:
     auc: Estimate
     operating_points: tuple[OperatingPoint, ...]
     small: bool
+    gaps: Mapping[str, Gap] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The slice as in the JSON contract, with its ``small`` flag."""
@@ -95,6 +121,7 @@ class SliceResult:
             "auc": self.auc.to_dict(),
             "operating_points": [point.to_dict() for point in self.operating_points],
             "small": self.small,
+            "gaps": {name: gap.to_dict() for name, gap in self.gaps.items()},
         }
 
 
@@ -208,6 +235,7 @@ def slices(
     """
     order = np.argsort(column.codes, kind="stable")
     ends = np.searchsorted(column.codes[order], np.arange(len(column.values) + 1))
+    errors = _Errors.of(rows, thresholds[0][0], clusters)
     found = {}
     for i, value in enumerate(column.values):
         own = order[ends[i] : ends[i + 1]]
@@ -221,5 +249,59 @@ def slices(
             auc=area(counts, clustered, confidence=confidence),
             operating_points=rates_at(thresholds, counts, clustered, confidence=confidence),
             small=min(sizes.bona_fide, sizes.attack) < FEW,
+            gaps=errors.gaps(own, confidence=confidence),
         )
     return found
+
+
+def with_holm(columns: Mapping[str, Mapping[str, SliceResult]]) -> dict[str, dict[str, SliceResult]]:
+    """The same slices with the gaps' p-values adjusted over all of them together."""
+    p_values = {
+        repr((column, value, name)): gap.change.p_value
+        for column, parts in columns.items()
+        for value, part in parts.items()
+        for name, gap in part.gaps.items()
+    }
+    adjusted = holm(p_values)
+    return {
+        column: {
+            value: replace(
+                part,
+                gaps={
+                    name: replace(gap, p_holm=adjusted[repr((column, value, name))])
+                    for name, gap in part.gaps.items()
+                },
+            )
+            for value, part in parts.items()
+        }
+        for column, parts in columns.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Errors:
+    """Both classes' wrong decisions at one threshold, and where each row of the table is among them."""
+
+    wholes: Mapping[str, tuple[NDArray[np.intp], Whole]]
+
+    @classmethod
+    def of(cls, rows: SampleArrays, threshold: float, clusters: NDArray[np.intp] | None) -> _Errors:
+        scored = ~np.isnan(rows.scores)
+        flagged = rows.scores >= threshold
+        wholes = {}
+        for name, own, wrong, words in (
+            ("bpcer", scored & ~rows.is_attack, flagged, "bona fide sample"),
+            ("apcer", scored & rows.is_attack, ~flagged, "attack"),
+        ):
+            position = np.full(scored.size, -1, dtype=np.intp)
+            position[own] = np.arange(int(np.count_nonzero(own)))
+            together = None if clusters is None else clusters[own]
+            wholes[name] = (position, Whole.of_samples(wrong[own], together, of=words))
+        return cls(wholes=wholes)
+
+    def gaps(self, own: NDArray[np.intp], *, confidence: float) -> dict[str, Gap]:
+        found = {}
+        for name, (position, whole) in self.wholes.items():
+            part = position[own]
+            found[name] = Gap(change=whole.gap(part[part >= 0], confidence=confidence))
+        return found

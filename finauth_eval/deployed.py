@@ -16,12 +16,22 @@ from finauth_eval.wellformed import well_formed
 
 if TYPE_CHECKING:
     from finauth_eval.recommendation import Recommendation, Recommendations
+    from finauth_eval.scores import Provenance
 
-__all__ = ["Cut", "Data", "DeployedPolicy", "deploy", "load_policy"]
+__all__ = [
+    "ALIKE", "ALL_DIGITS", "NO_PROMISE", "RULE", "SCHEMA", "Cut", "Data", "DeployedPolicy", "data_of", "deploy",
+    "deploy_item", "load_policy",
+]  # fmt: skip
 
 SCHEMA: Final = "finauth-eval/policy/1"
 Verdict = Literal["accept", "review", "reject"]
-_RULE: Final = "reject if score >= reject_from; else review if score >= review_from; else accept"
+RULE: Final = "reject if score >= reject_from; else review if score >= review_from; else accept"
+ALIKE: Final = (
+    "Speaks of traffic whose scores are distributed as these samples' are, class by class; measure again when the"
+    " model, the camera, the customers or the attacks change."
+)
+ALL_DIGITS: Final = "Decide by score >= threshold with all digits; another rounding is another policy."
+NO_PROMISE: Final = "Nothing is promised about error rates."
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -210,14 +220,22 @@ def deploy(recommendations: Recommendations, name: str | None = None) -> Deploye
         raise InputError(
             "no goal was asked for but such as are for orientation; name one, such as --max-bpcer 0.01"
         )
-    item = goals[0] if name is None else recommendations[name]
+    return deploy_item(recommendations, goals[0] if name is None else recommendations[name])
+
+
+def deploy_item(recommendations: Recommendations, item: Recommendation) -> DeployedPolicy:
+    """The policy that one of the answers comes to, where several have one name.
+
+    Raises:
+        InputError: The data do not suffice for it.
+    """
     if not item.feasible:
         raise InputError(f"{item.policy.name} has no threshold, so there is nothing to export: {item.reason}")
     position = recommendations.items.index(item)
     provenance = recommendations.provenance
     return DeployedPolicy(
         format=SCHEMA,
-        rule=_RULE,
+        rule=RULE,
         cut=_cut(item),
         by=recommendations.by,
         segments={value: _cut(own.items[position]) for value, own in recommendations.segments.items()},
@@ -230,13 +248,8 @@ def deploy(recommendations: Recommendations, name: str | None = None) -> Deploye
             "out_of_sample": None if item.out_of_sample is None else item.out_of_sample.to_dict(),
             "out_of_sample_by": item.unseen_by,
         },
-        data=Data(
-            digest=provenance.digest,
-            source=well_formed(provenance.source),
-            dataset={"name": provenance.dataset_name, "digest": provenance.dataset_digest},
-            endpoint=provenance.endpoint,
-            region=provenance.region,
-            campaign=provenance.campaign,
+        data=data_of(
+            provenance,
             segment=None if recommendations.within is None else dict([recommendations.within]),
             bona_fide=recommendations.sizes["bona_fide"],
             attack=recommendations.sizes["attack"],
@@ -288,14 +301,25 @@ def _cut(item: Recommendation) -> Cut:
     )
 
 
-def _validity(recommendations: Recommendations, item: Recommendation) -> list[str]:
-    alike = (
-        "Speaks of traffic whose scores are distributed as these samples' are, class by class; measure again when the"
-        " model, the camera, the customers or the attacks change."
+def data_of(provenance: Provenance, *, segment: dict[str, str] | None, bona_fide: int, attack: int) -> Data:
+    """The data behind a policy, from where its scores come from."""
+    return Data(
+        digest=provenance.digest,
+        source=well_formed(provenance.source),
+        dataset={"name": provenance.dataset_name, "digest": provenance.dataset_digest},
+        endpoint=provenance.endpoint,
+        region=provenance.region,
+        campaign=provenance.campaign,
+        segment=segment,
+        bona_fide=bona_fide,
+        attack=attack,
     )
-    notes = [alike, "Decide by score >= threshold with all digits; another rounding is another policy."]
+
+
+def _validity(recommendations: Recommendations, item: Recommendation) -> list[str]:
+    notes = [ALIKE, ALL_DIGITS]
     if item.guarantee is None:
-        notes.append("Nothing is promised about error rates.")
+        notes.append(NO_PROMISE)
     if recommendations.segments:
         notes.append(
             "Each promise holds in all segments at once with its confidence; several promises at once hold with less."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from finauth_eval import decisions, doubts, overview
@@ -14,6 +14,7 @@ from finauth_eval.breakdown import (
     attack_types,
     rates_at,
     slices,
+    with_holm,
 )
 from finauth_eval.decisions import operating_thresholds, running_threshold
 from finauth_eval.errors import NothingToEvaluate
@@ -90,6 +91,8 @@ class Evaluation:
         score_counts: The counts behind every number.
         warnings: What a reader must know, in plain sentences.
         provenance: Where the scores come from.
+        clustered: Which samples belong together, for intervals at further thresholds; ``None`` where samples are
+            independent.
     """
 
     confidence: float
@@ -108,6 +111,7 @@ class Evaluation:
     score_counts: ScoreCounts
     warnings: tuple[str, ...]
     provenance: Provenance
+    clustered: ClusteredScores | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON of ``finauth-eval evaluate --json``: plain values, no NaN, no infinity."""
@@ -242,10 +246,12 @@ def evaluate(
         calibration=measure_calibration(counts, confidence=confidence) if calibration else None,
         operating_points=points,
         attack_types=types,
-        slices={
-            name: slices(column, rows, wanted, clusters=clusters, confidence=confidence)
-            for name, column in columns.items()
-        },
+        slices=with_holm(
+            {
+                name: slices(column, rows, wanted, clusters=clusters, confidence=confidence)
+                for name, column in columns.items()
+            }
+        ),
         no_response_bounds=no_response_bounds(
             points[0],
             missing_attack=sizes.no_response_attack,
@@ -262,6 +268,7 @@ def evaluate(
             *doubts.about_bootstrap(clustered, replicates, bootstrap, auc),
         ),
         provenance=scores.provenance,
+        clustered=clustered,
     )
 
 

@@ -34,7 +34,15 @@ from finauth_eval.cli.options import (
     Thresholds,
     WithoutInsufficient,
 )
-from finauth_eval.cli.output import printable, read_table, require_coverage, say, write_json, write_text
+from finauth_eval.cli.output import (
+    printable,
+    read_table,
+    require_coverage,
+    say,
+    typed_command,
+    write_json,
+    write_text,
+)
 from finauth_eval.errors import InputError
 
 
@@ -256,7 +264,7 @@ def report(
         seed=seed,
     )  # fmt: skip
     try:
-        write_report(result, advice, path=output, scores=table)
+        write_report(result, advice, path=output, scores=table, command=typed_command())
     except OSError as error:
         raise InputError(f"{output}: the report can't be written ({error.strerror or error})") from error
     typer.echo(f"report: {output}")

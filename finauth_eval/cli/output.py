@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,14 +18,22 @@ if TYPE_CHECKING:
     from finauth_eval.scores import ScoreTable
 
 __all__ = [
-    "append_text", "extra", "low_coverage", "printable", "read_table", "require_coverage", "say", "write_json",
-    "write_text",
+    "append_text", "extra", "low_coverage", "printable", "read_table", "require_coverage", "say", "typed_command",
+    "write_json", "write_text",
 ]  # fmt: skip
 
 
 def say(text: str) -> None:
     """A line for the person, on standard error."""
     typer.echo(printable(text), err=True)
+
+
+def typed_command() -> str | None:
+    """The command as it was typed, without the program's own place; ``None`` where another program called us."""
+    program, *arguments = sys.argv or [""]
+    if Path(program).stem not in ("finauth-eval", "__main__"):
+        return None
+    return shlex.join(["finauth-eval", *arguments])
 
 
 def read_table(

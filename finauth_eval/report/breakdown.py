@@ -18,6 +18,7 @@ from finauth_eval.shown.text import name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from finauth_eval.breakdown import Gap
     from finauth_eval.evaluation import AttackTypeResult, Evaluation, SliceResult
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.rates import OperatingPoint
@@ -29,6 +30,11 @@ __all__ = ["attack_type_chart", "attack_type_table", "confusion_tables", "slice_
 FEW: Final = 30
 _CHARTED: Final = 20
 _MOST_MATRICES: Final = 9
+_COMPARED: Final = (
+    "Each value against all samples without it, in points. P-values are adjusted for the {} comparisons on this page"
+    " (Holm), so that “differs” is rarely said of a difference by chance; where it is not said, none is shown, which"
+    " is not to say that there is none."
+)
 _OWN_SAMPLES: Final = "On the samples that the threshold was chosen on. "
 
 
@@ -100,6 +106,7 @@ def attack_type_chart(evaluation: Evaluation, point: OperatingPoint) -> Figure |
         title=title,
         description=lead,
         x=Axis(label="attacks that pass (APCER)", scale=LinearScale(low=0.0, high=reach, as_percent=True)),
+        explored=True,
     )
     more = len(ranked) - _CHARTED
     return Figure(
@@ -132,18 +139,28 @@ def _rates_table(caption: str, ranked: Sequence[tuple[str, Estimate]]) -> Table:
 
 def slice_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     """A table for each column that the samples were divided by."""
-    return tuple(_slice_table(column, parts.values()) for column, parts in evaluation.slices.items())
-
-
-def _slice_table(column: str, parts: Iterable[SliceResult]) -> Table:
-    return Table(
-        caption=f"By {column}",
-        columns=columns(column, "Genuine", "Attacks", "Attacks that pass", "Genuine blocked", "AUC"),
-        rows=tuple(_slice_row(part) for part in parts),
+    compared = sum(
+        not math.isnan(gap.p_holm)
+        for parts in evaluation.slices.values()
+        for part in parts.values()
+        for gap in part.gaps.values()
+    )
+    return tuple(
+        _slice_table(column, parts.values(), compared, evaluation.confidence)
+        for column, parts in evaluation.slices.items()
     )
 
 
-def _slice_row(part: SliceResult) -> tuple[Cell, ...]:
+def _slice_table(column: str, parts: Iterable[SliceResult], compared: int, confidence: float) -> Table:
+    return Table(
+        caption=f"By {column}",
+        columns=columns(column, "Genuine", "Attacks", "Attacks that pass", "Genuine blocked", "AUC"),
+        rows=tuple(_slice_row(part, confidence) for part in parts),
+        note=_COMPARED.format(numbers.count(compared)) if compared else None,
+    )
+
+
+def _slice_row(part: SliceResult, confidence: float) -> tuple[Cell, ...]:
     without = part.counts.no_response_bona_fide + part.counts.no_response_attack
     heading = Cell(
         text=name(part.value),
@@ -151,7 +168,14 @@ def _slice_row(part: SliceResult) -> tuple[Cell, ...]:
         note=f"{numbers.count(without)} without a score" if without else None,
     )
     point = part.operating_points[0] if part.operating_points else None
-    rates = (rate_cell(point.apcer), rate_cell(point.bpcer)) if point else (Cell(text="—"), Cell(text="—"))
+    rates = (
+        (
+            rate_cell(point.apcer, **_gap_words(part.gaps.get("apcer"), confidence)),
+            rate_cell(point.bpcer, **_gap_words(part.gaps.get("bpcer"), confidence)),
+        )
+        if point
+        else (Cell(text="—"), Cell(text="—"))
+    )
     return row(
         heading,
         count_cell(part.counts.bona_fide),
@@ -159,6 +183,14 @@ def _slice_row(part: SliceResult) -> tuple[Cell, ...]:
         *rates,
         area_cell(part.auc),
     )
+
+
+def _gap_words(gap: Gap | None, confidence: float) -> dict[str, str | None]:
+    """Note and flag of a slice's rate: how far it is from the rest, and whether that is more than chance."""
+    if gap is None or not gap.change.difference.defined:
+        return {}
+    words = f"{numbers.signed(gap.change.difference)} against the rest, {numbers.p_words(gap.p_holm)}"
+    return {"note": words, "flag": "differs" if gap.p_holm < 1 - confidence else None}
 
 
 def confusion_tables(

@@ -33,6 +33,8 @@ _SENDING: Final = (
 )
 _QUANTILES: Final = (("Half within", 0.5), ("95% within", 0.95), ("99% within", 0.99))
 _MOST_ROWS: Final = 40
+_OWN_ACCOUNT: Final = "Time the detector took for an answer, by its own account"
+_ROUND_TRIP: Final = "Time from sending to the answer, network included"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,7 @@ class Coverage:
     reasons: Table | None
     sending: Table | None
     latency: Table | None
+    round_trip: Table | None
     bounds: Table
 
 
@@ -53,7 +56,8 @@ def coverage_of(evaluation: Evaluation, scores: ScoreTable | None) -> Coverage:
         classes=_classes(evaluation),
         reasons=_reasons_per_class(scores.frame) if scores is not None else _reasons_of_run(run),
         sending=_sending(run),
-        latency=None if scores is None else _latency(scores.frame),
+        latency=None if scores is None else _latency(scores.frame, "time_used_ms", _OWN_ACCOUNT),
+        round_trip=None if scores is None else _latency(scores.frame, "round_trip_ms", _ROUND_TRIP),
         bounds=_bounds(evaluation),
     )
 
@@ -152,24 +156,24 @@ def _counts(found: object) -> dict[str, int]:
     return {key: value for key, value in found.items() if type(value) is int}
 
 
-def _latency(frame: pd.DataFrame) -> Table | None:
-    timed = frame.loc[frame["time_used_ms"].notna()]
+def _latency(frame: pd.DataFrame, times: str, caption: str) -> Table | None:
+    timed = frame.loc[frame[times].notna()]
     if timed.empty:
         return None
-    rows = [_latency_row("all answers", timed)]
+    rows = [_latency_row("all answers", timed[times])]
     for column in ("region", "media_type"):
         parts = [(str(value), part) for value, part in timed.groupby(column, observed=True)]
         if len(parts) > 1:
-            rows += [_latency_row(value, part) for value, part in parts[:_MOST_ROWS]]
+            rows += [_latency_row(value, part[times]) for value, part in parts[:_MOST_ROWS]]
     return Table(
-        caption="Time the detector took for an answer, by its own account",
+        caption=caption,
         columns=columns("Answers", "n", *(heading for heading, _ in _QUANTILES)),
         rows=tuple(rows),
     )
 
 
-def _latency_row(which: str, part: pd.DataFrame) -> tuple[Cell, ...]:
-    times = part["time_used_ms"].to_numpy(dtype=np.float64)
+def _latency_row(which: str, part: pd.Series) -> tuple[Cell, ...]:
+    times = part.to_numpy(dtype=np.float64)
     # a time that really occurred, and at least as long as that share of the answers
     found = [float(np.quantile(times, q, method="inverted_cdf")) for _, q in _QUANTILES]
     cells = (Cell(text=numbers.duration(time), value=time) for time in found)

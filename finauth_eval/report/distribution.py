@@ -45,6 +45,9 @@ class _MirrorScale:
         lower = tuple(Tick(value=-tick.value, label=tick.label) for tick in reversed(upper[1:]))
         return (*lower, *upper)
 
+    def spec(self) -> str:
+        return f"linear {-self.reach!r} {self.reach!r}"
+
 
 def bin_edges(scores: NDArray[np.float64], *, bins: int) -> NDArray[np.float64]:
     """Equal bins over [0, 1], or over the scores' own range where they leave it; shape (bins + 1,).
@@ -100,6 +103,7 @@ def distribution(counts: ScoreCounts, marks: Sequence[Mark]) -> Figure | Missing
             Bars(edges=edges, heights=-down, look="attack"),
         ],
         pins=[Pin(letter=mark.letter, x=mark.threshold) for mark in marks],
+        explored="threshold",
     )
     return Figure(
         id="scores",

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import os
-from functools import cache
-from importlib import resources
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from finauth_eval.report import breakdown, provenance
+from finauth_eval.report.cost_chart import costs_against_threshold
 from finauth_eval.report.coverage import coverage_of
 from finauth_eval.report.distribution import distribution
+from finauth_eval.report.downloads import data_link, downloads_of
+from finauth_eval.report.explorer import explorer_of
 from finauth_eval.report.figures import Figure, Missing
 from finauth_eval.report.marks import marks_of
-from finauth_eval.report.policy import content_security_policy
+from finauth_eval.report.mistakes import mistakes_of
 from finauth_eval.report.quality import quality_table
 from finauth_eval.report.rates_chart import rates_against_threshold, reliability
 from finauth_eval.report.recommended import notes_table, recommended_table
+from finauth_eval.report.rendering import render, write_page
 from finauth_eval.report.summary import summary_table
 from finauth_eval.report.sweep import sweep
 from finauth_eval.report.tradeoffs import det, precision_recall, roc, roc_log
 from finauth_eval.report.verdict import verdict_of
 from finauth_eval.shown import numbers
-from finauth_eval.shown.text import data_block, visible
+from finauth_eval.shown.text import data_block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from finauth_eval.evaluation import Evaluation
     from finauth_eval.recommendation import Recommendations
+    from finauth_eval.report.explorer import Explorer
     from finauth_eval.report.marks import Mark
     from finauth_eval.scores import ScoreTable
 
@@ -46,20 +45,22 @@ def render_report(
     *,
     scores: ScoreTable | None = None,
     title: str | None = None,
+    command: str | None = None,
 ) -> str:
-    """The report as one self-contained HTML page: no request leaves it, and no script is in it.
+    """The report as one self-contained HTML page: no request leaves it, and it is complete with scripts off.
 
     The same input gives the same bytes.
 
     Args:
         evaluation: What ``evaluate`` found.
         recommendations: What ``recommend`` found, if it was asked.
-        scores: The table behind both, if the page shall also say why samples have no score, per class, and how long
-            the detector took.
+        scores: The table behind both, if the page shall also say why samples have no score, per class, how long
+            the detector took, and which samples are the worst mistakes.
         title: The page's heading; by default the dataset's name.
+        command: The command that asked for the page, for the auditor; it is shown as it is.
     """
-    context = _context(evaluation, recommendations, scores, title)
-    return _environment().get_template("report.html.j2").render(context)
+    context = _context(evaluation, recommendations, scores, title, command)
+    return render("report.html.j2", styles=("report.css",), script="explorer.js", **context)
 
 
 def write_report(
@@ -69,6 +70,7 @@ def write_report(
     path: Path | str,
     scores: ScoreTable | None = None,
     title: str | None = None,
+    command: str | None = None,
 ) -> Path:
     """Write the page of ``render_report``; the file appears whole or not at all.
 
@@ -78,20 +80,13 @@ def write_report(
         path: Where to; missing folders are made, an older report is replaced.
         scores: As for ``render_report``.
         title: As for ``render_report``.
+        command: As for ``render_report``.
 
     Returns:
         The path.
     """
-    path = Path(path)
-    page = render_report(evaluation, recommendations, scores=scores, title=title)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        scratch.write_text(page, encoding="utf-8", newline="\n")
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-    return path
+    page = render_report(evaluation, recommendations, scores=scores, title=title, command=command)
+    return write_page(page, path)
 
 
 def _context(
@@ -99,14 +94,13 @@ def _context(
     recommendations: Recommendations | None,
     scores: ScoreTable | None,
     title: str | None,
+    command: str | None,
 ) -> dict[str, Any]:
     marks = marks_of(evaluation, recommendations)
     point = evaluation.operating_points[0] if evaluation.operating_points else None
-    style = _stylesheet()
+    explorer = explorer_of(evaluation, recommendations, marks[:_CHARTED_MARKS])
     return {
         "title": title or _title(evaluation),
-        "policy": content_security_policy(style),
-        "style": Markup(style),  # noqa: S704 - our own file; nothing from outside enters it
         "sandbox": provenance.is_sandbox(evaluation.provenance),
         "provenance": evaluation.provenance,
         "confidence": numbers.confidence_words(evaluation.confidence),
@@ -115,16 +109,21 @@ def _context(
         "recommended": None if recommendations is None else recommended_table(recommendations, marks),
         "recommended_notes": None if recommendations is None else notes_table(recommendations),
         "marks": marks,
+        "explorer": explorer,
+        "explorer_figures": explorer_figures(evaluation, explorer, marks[:_CHARTED_MARKS]),
+        "policy_link": data_link(explorer.policy, "application/json") if explorer and explorer.policy else "",
+        "downloads": downloads_of(evaluation, recommendations, explorer),
         "figures": _figures(evaluation, marks[:_CHARTED_MARKS]),
         "summary": summary_table(evaluation),
         "type_table": breakdown.attack_type_table(evaluation, point) if point else None,
         "type_chart": breakdown.attack_type_chart(evaluation, point) if point else None,
         "slice_tables": breakdown.slice_tables(evaluation),
         "confusion_tables": breakdown.confusion_tables(evaluation, recommendations, marks),
+        "mistakes": mistakes_of(evaluation, scores),
         "warnings": evaluation.warnings,
         "quality": quality_table(evaluation, recommendations),
         "methods": provenance.method_words(evaluation),
-        "provenance_table": provenance.provenance_table(evaluation),
+        "provenance_table": provenance.provenance_table(evaluation, command=command),
         "run_table": provenance.run_table(evaluation.provenance),
         "data": data_block(
             {
@@ -135,10 +134,20 @@ def _context(
     }
 
 
+def explorer_figures(
+    evaluation: Evaluation, explorer: Explorer | None, marks: Sequence[Mark]
+) -> tuple[Figure | Missing, ...]:
+    """The two charts that stand beside the slider."""
+    if explorer is None:
+        return ()
+    rates = rates_against_threshold(sweep(evaluation.score_counts), marks)
+    return (rates, costs_against_threshold(explorer, marks))
+
+
 def _figures(evaluation: Evaluation, marks: Sequence[Mark]) -> tuple[Figure | Missing, ...]:
     counts = evaluation.score_counts
     rates = sweep(counts)
-    drawn: list[Figure | Missing] = [distribution(counts, marks), rates_against_threshold(rates, marks)]
+    drawn: list[Figure | Missing] = [distribution(counts, marks)]
     if counts.bona_fide.any() and counts.attack.any():
         drawn += [draw(evaluation, rates, marks) for draw in (roc, roc_log, det, precision_recall)]
     else:
@@ -157,32 +166,3 @@ def _figures(evaluation: Evaluation, marks: Sequence[Mark]) -> tuple[Figure | Mi
 def _title(evaluation: Evaluation) -> str:
     name = evaluation.provenance.dataset_name
     return f"Deepfake detection on {name}" if name else "Deepfake detection report"
-
-
-@cache
-def _stylesheet() -> str:
-    return (
-        resources.files("finauth_eval.report").joinpath("templates", "report.css").read_text(encoding="utf-8")
-    )
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("finauth_eval.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_shown,
-    )
-    environment.filters["threshold"] = numbers.threshold
-    environment.filters["short_threshold"] = numbers.short_threshold
-    environment.tests["missing"] = lambda figure: isinstance(figure, Missing)
-    return environment
-
-
-def _shown(value: object) -> object:
-    """What every expression of every template passes through: hidden characters are written out."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value

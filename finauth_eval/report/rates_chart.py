@@ -72,6 +72,7 @@ def rates_against_threshold(rates: Sweep, marks: Sequence[Mark]) -> Figure | Mis
             y=Axis(label="error rate", scale=_PERCENT),
             layers=layers,
             pins=[Pin(letter=mark.letter, x=mark.threshold) for mark in marks],
+            explored="threshold",
         ),
         keys=tuple(Key(look=look, label=label) for look, label, _ in drawn),
         marks=tuple(marks),
@@ -138,6 +139,7 @@ def reliability(calibration: Calibration) -> Figure | Missing:
                 look="main",
             ),
         ],
+        explored="threshold",
     )
     table = Table(
         caption="Reliability bins",

@@ -1,8 +1,9 @@
-"""What the comparison page and the history page are made with: templates, style, script, and a file that appears whole."""
+"""What every page is made with: templates, style, script, the policy for both, and a file that appears whole."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -21,15 +22,18 @@ __all__ = ["render", "write_page"]
 _STYLES: Final = ("report.css", "pages.css")
 
 
-def render(template: str, *, script: str | None = None, **context: Any) -> str:
+def render(
+    template: str, *, styles: Sequence[str] = _STYLES, script: str | None = None, **context: Any
+) -> str:
     """A page from its template; the same context gives the same bytes.
 
     Args:
         template: Name of the template's file.
+        styles: Names of the files that make up its stylesheet.
         script: Name of the file of the page's one script, if it has any.
         **context: What the template lays out.
     """
-    style = "".join(map(_asset, _STYLES))
+    style = "".join(map(_asset, styles))
     code = None if script is None else _asset(script)
     return (
         _environment()

@@ -36,6 +36,8 @@ class Cell:
         flag: A short warning set as a tag before the note, such as ``"small n"``.
         key: The letter of a threshold, set as a badge before the text.
         strong: Whether the cell stands out in its table.
+        id: What the explorer's script finds the cell by; its note is ``<id>-note``. ``None`` for what stays.
+        limits: The interval's limits to the last digit, for a cell with an id.
     """
 
     text: str | Markup
@@ -44,14 +46,25 @@ class Cell:
     flag: str | None = None
     key: str | None = None
     strong: bool = False
+    id: str | None = None
+    limits: tuple[float, float] | None = None
+
+    @property
+    def exact(self) -> str:
+        """The value for machines, an empty text where there is none."""
+        return "" if self.value is None else _written(self.value)
 
     @property
     def machine(self) -> str | None:
         """The value for machines, where the text does not already say it."""
         if self.value is None:
             return None
-        written = f"{self.value:.0f}" if float(self.value).is_integer() else repr(float(self.value))
+        written = _written(self.value)
         return None if written == self.text else written
+
+
+def _written(value: float) -> str:
+    return f"{value:.0f}" if float(value).is_integer() else repr(float(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

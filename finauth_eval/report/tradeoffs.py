@@ -52,6 +52,7 @@ def roc(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
         ],
         pins=_roc_pins(rates, marks),
         pinned="curve",
+        explored="bpcer caught",
     )
     area = f"all attacks, area {numbers.area(evaluation.auc)}"
     return Figure(
@@ -82,6 +83,7 @@ def roc_log(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figu
         layers=[Line(x=guess, y=guess, look="reference"), Line(x=curve.x, y=curve.y, look="main")],
         pins=_roc_pins(rates, marks),
         pinned="curve",
+        explored="bpcer caught",
     )
     return Figure(
         id="roc-log",
@@ -125,6 +127,7 @@ def precision_recall(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]
         ],
         pins=pins,
         pinned="curve",
+        explored="caught precision",
     )
     return Figure(
         id="pr",
@@ -169,6 +172,7 @@ def det(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
             if scale.low <= min(x, y) and max(x, y) <= scale.high
         ],
         pinned="curve",
+        explored="bpcer apcer",
     )
     return Figure(
         id="det",

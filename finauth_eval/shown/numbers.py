@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOT_KNOWN",
+    "amount",
     "area",
     "confidence_words",
     "count",
@@ -216,6 +217,20 @@ def duration(milliseconds: float) -> str:
     if math.isnan(milliseconds):
         return NOT_KNOWN
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.2f} s"
+
+
+def amount(value: float) -> str:
+    """A cost in any unit: whole from 100 on, two decimals below.
+
+    Example:
+        >>> amount(12345.6), amount(7.5), amount(0.0)
+        ('12,346', '7.50', '0')
+    """
+    if math.isnan(value):
+        return NOT_KNOWN
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
 
 
 def confidence_words(confidence: float) -> str:

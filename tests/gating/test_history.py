@@ -236,7 +236,9 @@ def test_a_higher_confidence_gives_wider_limits(week, runs):
 
 def test_runs_are_in_the_order_of_time_whatever_their_offset_and_one_without_scores_changes_nothing(tmp_path):
     # 09:30+09:00 is 00:30 UTC: before 01:00 UTC, though its text comes after
-    scores = pd.DataFrame({"sample_id": [*"ab"], "label": ["real", "fake"], "score": [0.1, 0.9], "threshold": 0.6})
+    scores = pd.DataFrame(
+        {"sample_id": [*"ab"], "label": ["real", "fake"], "score": [0.1, 0.9], "threshold": 0.6}
+    )
     for name, at, own in (
         ("late", "2026-01-02T01:00:00+00:00", scores),
         ("early", "2026-01-02T09:30:00+09:00", scores),

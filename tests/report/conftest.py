@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
+import shutil
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -18,10 +20,21 @@ from finauth_eval.report import render_report
 from finauth_eval.scores import ScoreTable, provenance_of_run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from finauth_eval.evaluation import Evaluation
     from finauth_eval.recommendation import Recommendations
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 TYPES = {"face_swap": 1.4, "replay": 0.7, "face_morph": 1.0, "inpainting": 1.9, "puppeteering": 2.4}
 REGIONS = ("sgp", "idn", "hkg")
@@ -201,7 +214,7 @@ class Document(HTMLParser):
             if element.parent is not cell:
                 continue
             if element.tag == "data":
-                found.value = float(element["value"])
+                found.value = float(element["value"]) if element["value"] else None
             elif element.tag == "span":
                 setattr(found, element["class"], element.text)
         text = cell.text.removeprefix(found.key).strip()
@@ -261,3 +274,18 @@ def recommendations(table: ScoreTable) -> Recommendations:
 @pytest.fixture(scope="session")
 def page(evaluation: Evaluation, recommendations: Recommendations, table: ScoreTable) -> str:
     return render_report(evaluation, recommendations, scores=table)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    executable = shutil.which("chromium")
+    if executable is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must test the report in a browser, and there is no chromium on the PATH")
+        pytest.skip("there is no chromium on the PATH; install Debian's package chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+        yield launched
+        launched.close()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import unicodedata
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -44,6 +47,16 @@ PAYLOADS = {
     "emoji": "👩\u200d💻",
     "javascript": "javascript:alert(1)",
     "newline": "a\nb\tc",
+    "sum": "@SUM(1+1)*cmd|' /C calc'!A0",
+    "plus": "+1",
+    "minus": "-2+3",
+    "wide": "\uff1dHYPERLINK(1)",
+    "tab": "\t=1",
+    "data": "data:text/html,<script>alert(1)</script>",
+    "prototype": "__proto__",
+    "attribute of a chart": '"/><image href=x onerror=alert(1)>',
+    "percent": "%3Cscript%3Ealert(1)%3C/script%3E",
+    "hash": "#t=0.1&p=<script>",
 }
 
 
@@ -123,11 +136,65 @@ def test_no_hidden_character_is_left(hostile_page: str) -> None:
 
 def test_data_block_ends_where_it_should(hostile_page: str, parse: Callable[[str], Any]) -> None:
     document = parse(hostile_page)
-    [script] = document.all("script")
-    data = json.loads(script.text)
-    types = set(data["evaluation"]["attack_types"])
+    explorer, whole, program = document.all("script")
+    types = set(json.loads(whole.text)["evaluation"]["attack_types"])
     assert {PAYLOADS["script"], PAYLOADS["closes"]} <= types
-    assert not set("<>&\u2028\u2029") & set(script.text)
+    shown = {kind["name"] for kind in json.loads(explorer.text)["sides"][0]["types"]}
+    assert len(shown) == 8
+    for block in (explorer, whole):
+        assert not set("<>&\u2028\u2029") & set(block.text)
+    assert "alert" not in program.text
+
+
+def test_downloads_of_hostile_names_are_defused_and_whole(
+    hostile_page: str, parse: Callable[[str], Any]
+) -> None:
+    links = {own["download"]: own["href"] for own in parse(hostile_page).all("a") if own.get("download")}
+    assert all(
+        href.startswith("data:") and not set(href) & set("<>\"' \n") - {"'"} for href in links.values()
+    )
+    cells = [
+        cell
+        for file in ("sweep.csv", "slices.csv")
+        for row in csv.DictReader(io.StringIO(unquote(links[file].partition(",")[2])))
+        for name, cell in row.items()
+        if name in ("worst_type", "column", "value")
+    ]
+    assert {"'" + PAYLOADS["plus"], "'" + PAYLOADS["formula"], "'" + PAYLOADS["sum"]} <= set(cells)
+    assert not [cell for cell in cells if cell[:1] in "=+-@\t\r\uff1d"]
+    for file, href in links.items():
+        if file.endswith(".json"):
+            json.loads(unquote(href.partition(",")[2]))
+
+
+@pytest.mark.browser
+def test_nothing_hostile_runs_while_thresholds_are_explored(
+    browser: Any, hostile_page: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(hostile_page, encoding="utf-8")
+    context = browser.new_context()
+    tab = context.new_page()
+    alarms: list[str] = []
+    tab.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
+    tab.on("console", lambda message: alarms.append(message.text))
+    tab.on("pageerror", lambda error: alarms.append(str(error)))
+    tab.on("request", lambda request: alarms.append(request.url))
+    tab.goto(file.as_uri())
+    assert alarms.pop(0) == file.as_uri()
+    before = tab.evaluate("document.querySelectorAll('*').length")
+    for at in range(0, 1000, 40):
+        tab.evaluate(
+            """(at) => { const slide = document.getElementById("x-slide"); slide.value = at;
+            slide.dispatchEvent(new Event("input")); }""",
+            at,
+        )
+    tab.locator("#x-copy").click()
+    tab.wait_for_timeout(300)
+    assert alarms == []
+    assert tab.evaluate("document.querySelectorAll('*').length") == before
+    assert json.loads(tab.locator("#x-policy").input_value())["goal"] == "a threshold chosen by hand"
+    context.close()
 
 
 def test_run_summary_without_a_table_is_no_less_safe(

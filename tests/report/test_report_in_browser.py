@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,17 +11,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.browser
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 # ratio of the lightness of each text to the nearest background behind it, as WCAG 2 defines it; SVG text is filled
 CONTRASTS = """
@@ -63,21 +50,6 @@ CONTRASTS = """
   return worst;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    executable = shutil.which("chromium")
-    if executable is None:
-        if os.environ.get("CI"):
-            pytest.fail("CI must test the report in a browser, and there is no chromium on the PATH")
-        pytest.skip("there is no chromium on the PATH; install Debian's package chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=executable, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +111,7 @@ def test_page_is_never_wider_than_the_window(opened: Callable[..., Any], width: 
 def test_every_chart_is_drawn_with_scripts_and_without(opened: Callable[..., Any], scripts: bool) -> None:
     tab = opened(width=390, java_script_enabled=scripts)
     charts = tab.locator("svg.chart")
-    assert charts.count() == 8
+    assert charts.count() == 9
     for k in range(charts.count()):
         box = charts.nth(k).bounding_box()
         assert box["width"] > 250
@@ -188,7 +160,7 @@ def test_keyboard_reaches_the_verdict_first_and_then_the_tables(opened: Callable
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
     assert tab.locator(".skip").bounding_box()["x"] >= 0
-    for _ in range(7):  # the six links to sections, then the first table
+    for _ in range(10):  # the nine links to sections, then the first table
         tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.getAttribute('aria-label')") == "Table: Samples by class"
     assert tab.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"

@@ -44,8 +44,19 @@ def forest(
     description: str,
     x: Axis,
     reference: float | None = None,
+    explored: bool = False,
 ) -> Markup:
-    """A dot and a whisker a row, in the order given; ``reference`` is a value that is marked across all rows."""
+    """A dot and a whisker a row, in the order given.
+
+    Args:
+        ranges: The rows.
+        anchor: Id, unique on the page.
+        title: What the chart is.
+        description: What it shows, in a sentence with numbers.
+        x: The axis.
+        reference: A value that is marked across all rows.
+        explored: Whether the explorer's script marks these rows.
+    """
     height = _ROW * max(1, len(ranges))
     frame = Frame(x=x, y=x, width=WIDTH - _LEFT - _RIGHT, height=height)
     grid = []
@@ -58,7 +69,18 @@ def forest(
         grid.append(svg.element("path", class_="line reference", d=f"M{svg.coordinate(at)} 0V{height:g}"))
     rows = [_row(frame, item, _ROW * (k + 0.5)) for k, item in enumerate(ranges)]
     name = svg.text(x.label, class_="axis", x=frame.width / 2, y=height + 40, text_anchor="middle")
-    inner = svg.element("g", *grid, *rows, name, transform=f"translate({_LEFT:g} {_TOP:g})")
+    inner = svg.element(
+        "g",
+        *grid,
+        *rows,
+        name,
+        transform=f"translate({_LEFT:g} {_TOP:g})",
+        **(
+            {"data_now": "types", "data_size": f"{frame.width:g} {_ROW:g}", "data_x": x.scale.spec()}
+            if explored
+            else {}
+        ),
+    )
     return picture(
         inner,
         anchor=anchor,

@@ -36,6 +36,7 @@ def plot(
     pins: Sequence[Pin] = (),
     pinned: Literal["rules", "curve"] = "rules",
     headroom: float = 12.0,
+    explored: str | None = None,
 ) -> Markup:
     """A chart of fixed proportions that scales with the page.
 
@@ -49,16 +50,33 @@ def plot(
         pins: Lettered thresholds.
         pinned: Whether pins stand on vertical rules (x is a score) or on points of a curve.
         headroom: Room above the plot, for layers that draw there; pins on rules take what they need.
+        explored: Where the explorer's script marks the threshold that is looked at: ``"threshold"`` for a vertical
+            rule, or what x and y are of ``bpcer``, ``apcer``, ``caught`` and ``precision``; ``None`` for nowhere.
     """
     top = TOP if pins and pinned == "rules" else headroom
     frame = Frame(x=x, y=y, width=WIDTH - LEFT - RIGHT, height=PLOT_HEIGHT)
     drawn = [layer.draw(frame) for layer in layers]  # scales keep everything within the plot
     marks = rules_with_pins(pins, frame) if pinned == "rules" else pins_on_curve(pins, frame)
     inner = svg.element(
-        "g", *_grid(frame), *drawn, *_axis_names(frame), marks, transform=f"translate({LEFT:g} {top:g})"
+        "g",
+        *_grid(frame),
+        *drawn,
+        *_axis_names(frame),
+        marks,
+        transform=f"translate({LEFT:g} {top:g})",
+        **({} if explored is None else _for_the_script(frame, explored)),
     )
     height = top + PLOT_HEIGHT + BOTTOM
     return picture(inner, anchor=anchor, title=title, description=description, width=WIDTH, height=height)
+
+
+def _for_the_script(frame: Frame, explored: str) -> dict[str, object]:
+    return {
+        "data_now": explored,
+        "data_size": f"{frame.width:g} {frame.height:g}",
+        "data_x": frame.x.scale.spec(),
+        "data_y": frame.y.scale.spec(),
+    }
 
 
 def picture(

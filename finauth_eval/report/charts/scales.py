@@ -34,6 +34,9 @@ class Scale(Protocol):
     def ticks(self) -> tuple[Tick, ...]:
         """The ticks, ascending."""
 
+    def spec(self) -> str:
+        """The scale for the explorer's script: its kind and its two ends."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinearScale:
@@ -51,6 +54,10 @@ class LinearScale:
     def position(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Positions along the axis, clipped to its ends."""
         return np.clip((values - self.low) / (self.high - self.low), 0.0, 1.0)
+
+    def spec(self) -> str:
+        """Kind and ends."""
+        return f"linear {float(self.low)!r} {float(self.high)!r}"
 
     def ticks(self) -> tuple[Tick, ...]:
         """Four to eight round values."""
@@ -83,6 +90,10 @@ class LogScale:
         clipped = np.clip(values, self.low, self.high)
         return np.asarray(np.log(clipped / self.low) / math.log(self.high / self.low))
 
+    def spec(self) -> str:
+        """Kind and ends."""
+        return f"log {float(self.low)!r} {float(self.high)!r}"
+
     def ticks(self) -> tuple[Tick, ...]:
         """The powers of ten."""
         first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
@@ -106,6 +117,10 @@ class ProbitScale:
         ends = ndtri(np.array([self.low, self.high]))
         deviates = ndtri(np.clip(values, self.low, self.high))
         return np.asarray((deviates - ends[0]) / (ends[1] - ends[0]))
+
+    def spec(self) -> str:
+        """Kind and ends."""
+        return f"probit {float(self.low)!r} {float(self.high)!r}"
 
     def ticks(self) -> tuple[Tick, ...]:
         """The customary rates within the ends."""
