@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check simulate bench notebooks clean
+.PHONY: demo test check simulate bench notebooks sample-reports clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-demo
@@ -27,6 +27,13 @@ simulate: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+# what reports look like, without any picture of a person; committed
+sample-reports: demo
+	$(BIN)/finauth-eval report reports/demo --by media_type --max-bpcer 0.2 --max-apcer 0.05 \
+	    --cost miss=20,alarm=1 --prior 0.02 -o reports/sample/report.html
+	$(BIN)/finauth-eval report reports/demo/version-5.1 --against reports/demo --by media_type \
+	    -o reports/sample/comparison.html
 
 notebooks: $(VENV)/.installed-dev demo
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks -p no:cacheprovider

@@ -36,9 +36,10 @@ def test_the_same_content_is_the_same_sample_whatever_it_is_called():
 
 
 def test_without_contents_the_same_id_is_the_same_sample():
-    found = pair(table(ids=["x", "y", "z"]), table(ids=["z", "q", "y"], labels=["real", "real", "fake"]))
+    b = table(ids=["z", "q", "y", "r"], labels=["real", "real", "fake", "real"])
+    found = pair(table(ids=["x", "y", "z"]), b)
     assert rows(found) == [(1, 2), (2, 0)]
-    assert (found.by, found.only_in_a, found.only_in_b) == ("sample_id", 1, 1)
+    assert (found.by, found.only_in_a, found.only_in_b) == ("sample_id", 1, 2)
 
 
 def test_rows_whose_content_one_run_does_not_know_are_matched_by_id():
@@ -141,8 +142,8 @@ def built(own) -> ScoreTable:
     return table(contents=contents, ids=ids, labels=["fake" if one else "real" for one in attack])
 
 
-def by_hand(a, b) -> tuple[set[tuple[int, int]], int, int]:
-    """The pairs, the repeated rows and the relabelled ones, row by row."""
+def by_hand(a, b) -> tuple[set[tuple[int, int]], int, int, list[int]]:
+    """The pairs, the repeated rows, the relabelled ones and those of one run only, row by row."""
     kept = []
     for own in (a, b):
         seen: set[str] = set()
@@ -168,17 +169,19 @@ def by_hand(a, b) -> tuple[set[tuple[int, int]], int, int]:
     ]
     if by_id:
         repeated += sum(map(len, rest)) - sum(map(len, first))
+    alone = [len(own) - len(by_id) for own in (first if by_id else rest)]
     pairs += by_id
     agree = {(i, j) for i, j in pairs if a[i][2] == b[j][2]}
-    return agree, repeated, len(pairs) - len(agree)
+    return agree, repeated, len(pairs) - len(agree), alone
 
 
 @given(samples, samples)
 def test_pairs_are_those_of_looking_at_every_two_rows(one, other):
     found = pair(built(one), built(other))
-    pairs, repeated, relabelled = by_hand(one, other)
+    pairs, repeated, relabelled, alone = by_hand(one, other)
     assert set(rows(found)) == pairs
     assert (found.repeated, found.relabelled) == (repeated, relabelled)
+    assert [found.only_in_a, found.only_in_b] == alone
     assert found.rows_a.tolist() == sorted(found.rows_a.tolist())
     back = pair(built(other), built(one))
     assert {(i, j) for j, i in rows(back)} == pairs
