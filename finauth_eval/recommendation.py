@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from finauth_eval.breakdown import SliceColumn
 from finauth_eval.choosing.basis import Basis
 from finauth_eval.choosing.choice import ExpectedCost, Guarantee, Infeasible, Kept, Need
 from finauth_eval.choosing.choose import choose
@@ -33,6 +32,7 @@ from finauth_eval.policies import (
 from finauth_eval.samples import ClusteredSamples, clusters_in_words
 from finauth_eval.shown import notebook
 from finauth_eval.shown.numbers import confidence_words, rate, threshold
+from finauth_eval.slicing import SliceColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -34,7 +34,15 @@ from finauth_eval.cli.options import (
     Thresholds,
     WithoutInsufficient,
 )
-from finauth_eval.cli.output import printable, read_table, require_coverage, say, write_json, write_text
+from finauth_eval.cli.output import (
+    printable,
+    read_or_scan,
+    read_table,
+    require_coverage,
+    say,
+    write_json,
+    write_text,
+)
 from finauth_eval.errors import InputError
 
 
@@ -59,7 +67,9 @@ def evaluate(
     """Measure how well the scores tell attacks from genuine customers."""
     from finauth_eval import evaluation
 
-    table = read_table(scores, label_column, score_column, attack_type_column, score_range)
+    table = read_or_scan(
+        scores, label_column, score_column, attack_type_column, score_range, by=by or [], cluster=cluster
+    )
     result = evaluation.evaluate(
         table,
         thresholds=threshold or [],
