@@ -14,6 +14,16 @@ from pyarrow import parquet
 
 from finauth_eval.errors import NothingToEvaluate, ScoresError
 from finauth_eval.evaluation import evaluate
+from finauth_eval.recommendation import (
+    AcceptReviewReject,
+    BestFBeta,
+    EqualError,
+    MaxApcer,
+    MaxBpcer,
+    MinCost,
+    Youden,
+    recommend,
+)
 from finauth_eval.samples import count_scores
 from finauth_eval.scanning import part_files, scan_scores, worth_scanning
 from finauth_eval.scores import Provenance, ScoreTable, read_scores
@@ -75,6 +85,11 @@ def frames(draw):
     frame["week"] = pd.array(rng.integers(1, 4, n), dtype="Int64")
     if draw(st.booleans()):
         frame.loc[rng.random(n) < 0.3, "week"] = pd.NA
+    if draw(st.booleans()):
+        frame["split"] = rng.choice(
+            draw(st.sampled_from([["calibration", "test"], ["calibration", "test", "", "train"], ["test"]])),
+            n,
+        )
     return frame.sample(frac=1, random_state=draw(st.integers(0, 99)))
 
 
@@ -97,6 +112,20 @@ def evaluated(scores, by):
         return str(error)
 
 
+GOALS = [
+    MaxBpcer(0.2), MaxApcer(0.3), MaxApcer(0.3, pooled=True), MinCost(miss=5, alarm=1, prior=0.1),
+    AcceptReviewReject(miss=5, alarm=1, prior=0.1, review=0.2), EqualError(), Youden(), BestFBeta(),
+]  # fmt: skip
+
+
+def recommended(scores, by, holdout):
+    try:
+        found = recommend(scores, GOALS, by=by, holdout=holdout, joint=True, confidence=0.6)
+    except NothingToEvaluate as error:
+        return str(error)
+    return found.to_dict(), found.sizes, [own.sizes for own in found.segments.values()], found.score_range
+
+
 QUICK = ["region", "device", "week", "media_type"]
 BY = [*QUICK, "label", "outcome"]
 
@@ -109,6 +138,11 @@ def test_any_parts_of_a_table_add_up_to_the_table_in_every_field(frame, cuts, da
     parts = [Tallied.of_frame(frame.iloc[a:b], by=BY) for a, b in pairwise(ends)]
     whole = summed(pickle.loads(pickle.dumps(part)) for part in data.draw(st.permutations(parts)))  # noqa: S301 - our own
     assert evaluated(whole, BY) == evaluated(table, BY)
+    by, holdout = (
+        data.draw(st.sampled_from([None, "region", "week"])),
+        data.draw(st.sampled_from([None, 0.3])),
+    )
+    assert recommended(whole, by, holdout) == recommended(table, by, holdout)
     assert len(whole) == len(table)
     assert whole.n_scored == table.n_scored
 
@@ -135,6 +169,7 @@ def test_files_are_evaluated_as_the_table_of_all_their_rows(
     found = scan_scores(folder, by=by, rows_at_once=rows)
     whole = read_whole(frame, folder)
     assert evaluated(found, by) == evaluated(whole, by)
+    assert recommended(found, "week", None) == recommended(whole, "week", None)
 
 
 def read_whole(frame, folder):

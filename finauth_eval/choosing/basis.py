@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
@@ -24,10 +24,43 @@ if TYPE_CHECKING:
     from finauth_eval.policies import Policy, Promise
     from finauth_eval.samples import ClusteredSamples
 
-__all__ = ["DRAWS", "Basis", "Group"]
+__all__ = ["DRAWS", "Ascending", "Basis", "Group"]
 
 DRAWS: Final = 100
 """Draws of one item a cluster over which the spread of a threshold is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ascending:
+    """Scores in ascending order, each by its rank from 0 on, without one entry for each of them.
+
+    Attributes:
+        scores: Distinct scores, ascending, shape (k,).
+        upto: How many there are up to each, shape (k,).
+
+    Example:
+        >>> items = Ascending.of(np.array([0.1, 0.2, 0.3]), np.array([2, 0, 1]))
+        >>> items.size, [float(items[rank]) for rank in range(3)]
+        (3, [0.1, 0.1, 0.3])
+    """
+
+    scores: NDArray[np.float64]
+    upto: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float64], counted: NDArray[np.integer[Any]]) -> Self:
+        """From how often each score occurs."""
+        return cls(scores=scores, upto=np.cumsum(counted, dtype=np.int64))
+
+    @property
+    def size(self) -> int:
+        """How many scores there are."""
+        return int(self.upto[-1]) if self.upto.size else 0
+
+    def __getitem__(self, rank: int) -> float:
+        if not 0 <= rank < self.size:
+            raise IndexError(f"rank {rank} of {self.size} scores")
+        return float(self.scores[np.searchsorted(self.upto, rank, side="right")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,13 +68,13 @@ class Group:
     """The scores that one order statistic is about: of the bona fide samples, of the attacks, or of one type.
 
     Attributes:
-        items: All scores, ascending, shape (n,).
+        items: All scores, ascending.
         draws: Draws one score a cluster; ``None`` where the scores may be taken as independent.
         cluster: The column that the clusters are from; ``None`` where the scores may be taken as independent.
         rng: Source of the draws.
     """
 
-    items: NDArray[np.float64]
+    items: Ascending
     draws: OnePerCluster | None
     cluster: str | None
     rng: np.random.Generator
@@ -51,7 +84,7 @@ class Group:
         """How many independent scores there are."""
         return self.items.size if self.draws is None else self.draws.n_clusters
 
-    def independent(self) -> NDArray[np.float64]:
+    def independent(self) -> NDArray[np.float64] | Ascending:
         """Scores, ascending, that may be taken as independent; a new draw each time."""
         return self.items if self.draws is None else self.draws.draw(self.rng)
 
@@ -151,7 +184,7 @@ class Basis:
 
     def _group(self, rows: NDArray[np.bool_], counted: NDArray[np.int64], *, stream: int) -> Group:
         """The group of these rows, which are ``counted`` at each distinct score and so need no sort."""
-        items = np.repeat(self.counts.scores, counted)
+        items = Ascending.of(self.counts.scores, counted)
         rng = np.random.default_rng([self.seed, stream])
         if self.samples.clusters is not None:
             draws = OnePerCluster.of(self.samples.arrays.scores[rows], self.samples.clusters[rows])
@@ -209,7 +242,8 @@ class Basis:
         """The rates of a choice on these samples, reviews being right."""
         if choice.review_from is None:
             return self.point(choice.threshold, policy)
-        return self.decided(choice.decide(self.samples.arrays)[0], choice.threshold, policy.name)
+        blocked = choice.decide(self.samples.arrays)[0]
+        return self.decided(self.samples, blocked, choice.threshold, policy.name)
 
     def on(self, samples: ClusteredSamples) -> Basis:
         """The same terms on other samples, without how far thresholds may move."""
@@ -218,15 +252,18 @@ class Basis:
             types=self.types, shared_by=self.shared_by, quickly=True,
         )  # fmt: skip
 
-    def decided(self, blocked: NDArray[np.bool_], threshold: float, source: str) -> OperatingPoint:
+    def decided(
+        self, samples: ClusteredSamples, blocked: NDArray[np.bool_], threshold: float, source: str
+    ) -> OperatingPoint:
         """The rates of decisions that are not all made by one threshold.
 
         Args:
+            samples: The samples, in the order of the decisions.
             blocked: Whether each sample is decided attack, shape (n,).
             threshold: The threshold that the rates are shown under.
             source: Where it is from.
         """
-        decisions = self.samples.with_scores(blocked.astype(np.float64))
+        decisions = samples.with_scores(blocked.astype(np.float64))
         counts = decisions.arrays.counts()
         clustered = decisions.arrays.clustered(counts, decisions.clusters)
         point = rates_at([(0.5, source)], counts, clustered, confidence=self.confidence)[0]

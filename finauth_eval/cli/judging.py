@@ -132,7 +132,15 @@ def recommend(
     )  # fmt: skip
     if joint and by is None:
         raise InputError("--joint needs --by: the column whose segments are promised together")
-    table = read_table(scores, label_column, score_column, attack_type_column, score_range)
+    table = read_or_scan(
+        scores,
+        label_column,
+        score_column,
+        attack_type_column,
+        score_range,
+        by=[by] if by else [],
+        cluster=cluster,
+    )
     result = recommendation.recommend(
         table,
         [*goals, *for_orientation(goals)],
