@@ -17,7 +17,7 @@ from finauth_eval.errors import ScoresError
 from finauth_eval.labels import ACCEPTED, parse_label
 
 __all__ = [
-    "COLUMNS", "OUTCOMES", "TEXT_COLUMNS", "ScoreRange", "class_codes", "name_columns", "read_columns", "refuse_twins", "text_codes",
+    "BLANK", "COLUMNS", "OUTCOMES", "TEXT_COLUMNS", "ScoreRange", "class_codes", "name_columns", "read_columns", "refuse_twins", "text_codes",
     "where",
 ]  # fmt: skip
 
@@ -31,7 +31,7 @@ TEXT_COLUMNS: Final = frozenset({
     "outcome", "reason", "attack_type", "subject", "media_type", "split", "sha256", "region", "request_id",
     "received_at",
 })  # fmt: skip
-_BLANK: Final = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>"})
+BLANK: Final = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>"})
 OUTCOMES: Final = ("scored", "no_response", "not_sent")
 
 
@@ -150,7 +150,7 @@ def text_codes(words: Iterable[object]) -> tuple[list[str], NDArray[np.intp]]:
     The codes have one more entry than there are words: the last, -1, is for missing values of code -1.
     """
     kept = [str(word).strip() for word in words]
-    categories = list(dict.fromkeys(word for word in kept if word.lower() not in _BLANK))
+    categories = list(dict.fromkeys(word for word in kept if word.lower() not in BLANK))
     index = {word: code for code, word in enumerate(categories)}
     return categories, np.array([*(index.get(word, -1) for word in kept), -1], dtype=np.intp)
 
@@ -195,7 +195,7 @@ def _scores(column: pd.Series[Any], place: _Place, *, score_range: ScoreRange) -
 
 def _parsed_scores(column: pd.Series[Any], place: _Place) -> NDArray[np.float64]:
     text = column.astype("string").str.strip()
-    blank = text.isna() | text.str.lower().isin(_BLANK)
+    blank = text.isna() | text.str.lower().isin(BLANK)
     values = pd.to_numeric(text.mask(blank), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     bad = np.isnan(values) & ~blank.to_numpy(dtype=bool)
     if bad.any():
@@ -269,7 +269,7 @@ def _none(n: int, dtype: Literal["boolean", "Int64"]) -> Any:
 def _booleans(column: pd.Series[Any], place: _Place, *, name: str) -> Any:
     words = column.astype("string").str.strip().str.lower()
     known = words.map({"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False})
-    bad = (known.isna() & ~(words.isna() | words.isin(_BLANK))).to_numpy(dtype=bool)
+    bad = (known.isna() & ~(words.isna() | words.isin(BLANK))).to_numpy(dtype=bool)
     if bad.any():
         row = int(np.argmax(bad))
         raise ScoresError(f"{place.row(row)}: {name} is {str(column.iloc[row])!r}; expected true or false")

@@ -30,7 +30,7 @@ from finauth_eval.columns import (
 from finauth_eval.errors import ScoresError
 from finauth_eval.metrics.audit import audit_decisions
 from finauth_eval.scores import RUN_FILE, SCORES_FILE, Provenance, ScoreTable, provenance_of_run, read_run
-from finauth_eval.slicing import MISSING, SliceColumn, in_order, slice_text
+from finauth_eval.slicing import MISSING, SliceColumn, Windows, in_order, slice_text
 from finauth_eval.tallied import SPLITS, Rows, Subjects, Tallied, summed
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _within(folder: Path) -> list[Path]:
 def scan_scores(
     path: Path | str,
     *,
-    by: Sequence[str] = (),
+    by: Sequence[str | Windows] = (),
     cluster: str | None = None,
     label_column: str = "label",
     score_column: str = "score",
@@ -118,7 +118,7 @@ def scan_scores(
 
     Args:
         path: A Parquet file, a folder of such at any depth, a run folder, or a pattern such as ``"scores/*.parquet"``.
-        by: Columns whose values are counted each by itself.
+        by: Columns whose values, or windows of time, are counted each by itself.
         cluster: Column that says which samples belong together; ``None`` is ``subject`` where that is filled, ``"none"``
             no column, which spares reading it. Counts cannot tell which samples belong together: where some do,
             `evaluate` says so and gives no intervals.
@@ -145,7 +145,7 @@ def scan_scores(
         origin=Provenance(source=str(path), digest="", **(provenance_of_run(run) if run else {})),
     )
     schemas = [_columns_of(file, asked) for file in files]
-    for name in (*asked.by, *([cluster] if cluster and cluster != "none" else [])):
+    for name in (*map(_source_of, asked.by), *([cluster] if cluster and cluster != "none" else [])):
         if name not in COLUMNS and not any(name in columns.values() for columns in schemas):
             known = ", ".join(dict.fromkeys(own for file in files for own in parquet.read_schema(file).names))
             raise ValueError(f"there is no column {name!r}; the columns are {known}")
@@ -166,7 +166,7 @@ def scan_scores(
 class _Asked:
     """What is counted."""
 
-    by: tuple[str, ...]
+    by: tuple[str | Windows, ...]
     cluster: str | None
     named: Mapping[str, str]
     score_range: ScoreRange
@@ -176,7 +176,7 @@ class _Asked:
     @property
     def needed(self) -> set[str]:
         """The columns that are read, under the names of their meanings."""
-        return {*_NEEDED, "split", *self.by, *([self.cluster] if self.cluster else [])}
+        return {*_NEEDED, "split", *map(_source_of, self.by), *([self.cluster] if self.cluster else [])}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,7 +256,11 @@ def _tallied(batch: _Batch, asked: _Asked) -> Tallied:
     table = ScoreTable(
         frame=pd.DataFrame(
             columns
-            | {name: pd.array([None] * len(frame), dtype=object) for name in asked.by if name not in columns},
+            | {
+                name: pd.array([None] * len(frame), dtype=object)
+                for name in map(_source_of, asked.by)
+                if name not in columns
+            },
             copy=False,
         ),
         provenance=asked.origin,
@@ -374,7 +378,21 @@ def _kinds(batch: _Batch) -> tuple[NDArray[np.unsignedinteger[Any]], list[str]] 
     return kinds, types
 
 
-def _slice_column(batch: _Batch, name: str) -> SliceColumn | None:
+def _source_of(by: str | Windows) -> str:
+    """The column that slices are made of."""
+    return by if isinstance(by, str) else by.column
+
+
+def _slice_column(batch: _Batch, by: str | Windows) -> SliceColumn | None:
+    name = _source_of(by)
+    if isinstance(by, Windows):
+        given = batch.column(name)
+        if given is None:
+            return SliceColumn(
+                name=by.name, values=(MISSING,), codes=np.zeros(len(batch.rows), dtype=np.intp)
+            )
+        times = pd.Series(given.to_pandas())
+        return by.of(times, source=str(batch.file), rows_before=batch.rows_before)
     if name in COLUMNS and (name not in TEXT_COLUMNS or name == "attack_type" or name == "outcome"):
         return None
     given = batch.column(name)

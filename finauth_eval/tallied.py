@@ -20,7 +20,7 @@ from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.metrics.tally import on_grid, tally
 from finauth_eval.samples import UNSPECIFIED, ClassCounts, clusters_in_words, require_column
 from finauth_eval.scores import Provenance, ScoreTable
-from finauth_eval.slicing import MISSING, SliceColumn, few_enough, in_order
+from finauth_eval.slicing import MISSING, SliceColumn, Windows, few_enough, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -195,7 +195,7 @@ class Rows:
     splits: NDArray[np.integer[Any]] | None = None
 
     @classmethod
-    def of(cls, table: ScoreTable, by: Iterable[str], *, split: bool = False) -> Self:
+    def of(cls, table: ScoreTable, by: Iterable[str | Windows], *, split: bool = False) -> Self:
         """From a table.
 
         Args:
@@ -219,7 +219,7 @@ class Rows:
             kinds=codes,
             types=[str(name) for name in kinds.categories],
             not_sent=unsent if unsent.any() else None,
-            columns=[SliceColumn.of(table, name) for name in by],
+            columns=[_column(table, name) for name in by],
             splits=parts,
         )
 
@@ -337,13 +337,18 @@ class Tallied:
 
     @classmethod
     def of(
-        cls, table: ScoreTable, by: Iterable[str] = (), *, cluster: str | None = None, split: bool = True
+        cls,
+        table: ScoreTable,
+        by: Iterable[str | Windows] = (),
+        *,
+        cluster: str | None = None,
+        split: bool = True,
     ) -> Self:
         """Count the samples of a table.
 
         Args:
             table: The table.
-            by: Columns whose values are counted each by itself.
+            by: Columns whose values, or windows of time, are counted each by itself.
             cluster: Column that says which samples belong together; ``None`` is ``subject``, ``"none"`` no column.
             split: Whether samples to choose on and to measure on are told apart, where a column ``split`` is filled.
 
@@ -369,7 +374,7 @@ class Tallied:
         cls,
         frame: pd.DataFrame,
         *,
-        by: Iterable[str] = (),
+        by: Iterable[str | Windows] = (),
         cluster: str | None = None,
         split: bool = True,
         source: str = "frame",
@@ -597,6 +602,13 @@ def _both(mine: Mapping[str, Part], others: Mapping[str, Part]) -> dict[str, Par
     for value, own in others.items():
         found[value] = found[value] + own if value in found else own
     return found
+
+
+def _column(table: ScoreTable, by: str | Windows) -> SliceColumn:
+    if isinstance(by, str):
+        return SliceColumn.of(table, by)
+    require_column(table, by.column)
+    return by.of(table.frame[by.column], source=table.provenance.source)
 
 
 def _subjects(table: ScoreTable, column: str) -> Subjects:

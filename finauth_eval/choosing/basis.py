@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from finauth_eval.breakdown import rates_at
 from finauth_eval.choosing.choice import Infeasible, Need
+from finauth_eval.metrics.ascending import Ascending
 from finauth_eval.metrics.clusters import OnePerCluster
 from finauth_eval.metrics.decimals import ScoreGrid, score_grid
 from finauth_eval.metrics.order_statistics import rank_interval
@@ -24,43 +25,10 @@ if TYPE_CHECKING:
     from finauth_eval.policies import Policy, Promise
     from finauth_eval.samples import ClusteredSamples
 
-__all__ = ["DRAWS", "Ascending", "Basis", "Group"]
+__all__ = ["DRAWS", "Basis", "Group"]
 
 DRAWS: Final = 100
 """Draws of one item a cluster over which the spread of a threshold is shown."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ascending:
-    """Scores in ascending order, each by its rank from 0 on, without one entry for each of them.
-
-    Attributes:
-        scores: Distinct scores, ascending, shape (k,).
-        upto: How many there are up to each, shape (k,).
-
-    Example:
-        >>> items = Ascending.of(np.array([0.1, 0.2, 0.3]), np.array([2, 0, 1]))
-        >>> items.size, [float(items[rank]) for rank in range(3)]
-        (3, [0.1, 0.1, 0.3])
-    """
-
-    scores: NDArray[np.float64]
-    upto: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, scores: NDArray[np.float64], counted: NDArray[np.integer[Any]]) -> Self:
-        """From how often each score occurs."""
-        return cls(scores=scores, upto=np.cumsum(counted, dtype=np.int64))
-
-    @property
-    def size(self) -> int:
-        """How many scores there are."""
-        return int(self.upto[-1]) if self.upto.size else 0
-
-    def __getitem__(self, rank: int) -> float:
-        if not 0 <= rank < self.size:
-            raise IndexError(f"rank {rank} of {self.size} scores")
-        return float(self.scores[np.searchsorted(self.upto, rank, side="right")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from finauth_eval.scores import ScoreTable
+    from finauth_eval.slicing import Windows
     from finauth_eval.tallied import Tallied
 
 __all__ = [
@@ -58,8 +59,9 @@ def read_or_scan(
     attack_type: str,
     score_range: Literal["unit", "any"],
     *,
-    by: Sequence[str],
+    by: Sequence[str | Windows],
     cluster: str | None,
+    require_labels: bool = True,
 ) -> ScoreTable | Tallied:
     """A command's SCORES: a table, or where they may be more than fits into memory their counts.
 
@@ -70,11 +72,11 @@ def read_or_scan(
     if worth_scanning(path):
         counted = scan_scores(
             path, by=by, cluster=cluster, label_column=label, score_column=score, attack_type_column=attack_type,
-            score_range=score_range,
+            score_range=score_range, require_labels=require_labels,
         )  # fmt: skip
         if not counted.belong_together or not path.is_file():
             return counted
-    return read_table(path, label, score, attack_type, score_range)
+    return read_table(path, label, score, attack_type, score_range, require_labels=require_labels)
 
 
 def require_coverage(table: ScoreTable | Tallied, least: float) -> None:
