@@ -98,7 +98,9 @@ def _drawn(samples: ClusteredSamples, sizes: list[Any], rng: np.random.Generator
     arrays = samples.arrays
     if samples.clusters is None and arrays.weights is not None:
         found: list[Selection] = [np.zeros(arrays.scores.size, dtype=np.int64) for _ in sizes]
-        for own in _kinds(samples, np.arange(arrays.scores.size)):
+        for rows in _kinds(samples, np.arange(arrays.scores.size)):
+            # by score, so that the same samples are drawn whether segments have rows of their own or not
+            own = rows[np.argsort(arrays.scores[rows], kind="stable")]
             weights = arrays.weights[own]
             wanted = [size(int(weights.sum())) for size in sizes]
             for part, drawn in zip(found, _parts_of_equals(weights, wanted, rng), strict=True):

@@ -359,13 +359,13 @@ def recommend(
         own: NDArray[np.bool_], *, shared_by: int = 1, within: tuple[str, str] | None = None
     ) -> Recommendations:
         basis = Basis.of(
-            samples.take(apart.chosen_on * own), confidence=confidence, current=material.current,
+            samples.take(apart.chosen_on * own).merged(), confidence=confidence, current=material.current,
             seed=seed, unit=unit, types=samples.arrays.take(own).scored_types(), shared_by=shared_by,
             quickly=not intervals,
         )  # fmt: skip
         unseen = None
         if apart.measured_on is not None and (kept := apart.measured_on * own).any():
-            unseen = basis.on(samples.take(kept))
+            unseen = basis.on(samples.take(kept).merged())
         folds = OutOfFold(basis, stream=_FOLDS_STREAM) if cross_fit and apart.by is None else None
         shared = () if apart.by != "split" or unseen is None else _shared_note(basis, unseen)
         return Recommendations(

@@ -290,6 +290,12 @@ class ClusteredSamples:
             arrays = replace(arrays, weights=selection[rows].astype(np.int64))
         return replace(self, arrays=arrays, clusters=None if self.clusters is None else self.clusters[rows])
 
+    def merged(self) -> ClusteredSamples:
+        """The same samples with one row for each score and kind, where rows stand for several."""
+        if self.arrays.weights is None:
+            return self
+        return replace(self, arrays=SampleArrays.of_counts(self.arrays.counts(), self.arrays.types))
+
     def followed_by(self, others: Sequence[ClusteredSamples]) -> ClusteredSamples:
         """These samples, and then others of the same table."""
         every = [self, *others]

@@ -361,10 +361,10 @@ def _kinds(batch: _Batch) -> tuple[NDArray[np.unsignedinteger[Any]], list[str]] 
     if words is None:
         return None
     classes = np.append(class_codes(words[0]), np.int8(-1))
-    if (classes < 0)[np.unique(words[1]) if label.null_count else slice(-1)].any():
+    if label.null_count or (classes[:-1] < 0).any():
         if (classes[words[1]] < 0).any():
             return None  # a word that is no label, or a blank
-        classes = np.maximum(classes, 0)
+        classes = np.maximum(classes, 0)  # of words that no row has
     given = batch.column("attack_type")
     if given is None:
         return classes.astype(np.uint8)[words[1]], []

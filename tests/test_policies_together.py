@@ -287,6 +287,8 @@ def test_each_segment_has_its_own_threshold_beside_that_of_all():
     assert (plain["by"], plain["joint"]) == ("region", False)
     assert [*plain["recommendations"]] == ["idn", "sgp"]
     assert plain["pooled"] == pooled.to_dict()["recommendations"]
+    apart = [recommend(table, [MaxBpcer(0.05)], by=by, holdout=0.3) for by in ("region", None)]
+    assert apart[0].to_dict()["pooled"] == apart[1].to_dict()["recommendations"]
     frame = found.frame()
     assert frame["segment"].isna().sum() == 2
     assert frame["segment"].dropna().tolist() == ["idn", "idn", "sgp", "sgp"]
@@ -487,5 +489,5 @@ def test_a_confidence_that_is_not_certain_is_not_called_so():
 def test_a_segment_called_missing_and_blank_ones_are_one():
     region = ["(missing)"] * 200 + [None] * 200 + ["sgp"] * 400
     found = recommend(drawn(region=region), [MaxBpcer(0.2)], by="region", cross_fit=False)
-    assert [*found.segments] == ["(missing)", "sgp"]
+    assert [*found.segments] == ["sgp", "(missing)"]
     assert sum(sum(own.sizes.values()) for own in found.segments.values()) == 800

@@ -123,7 +123,8 @@ def test_limits_are_ordered_around_the_estimate_within_0_and_1(n, share, tpr, fp
 def test_the_shift_of_counted_scores_is_that_of_the_scores(a, b):
     x, y = np.array(a) / 20, np.array(b) / 20
     found = score_shift(Ascending.of_each(x), Ascending.of_each(y))
-    assert found.ks == pytest.approx(stats.ks_2samp(x, y).statistic, abs=1e-12)
+    apart = [abs(np.mean(x <= at) - np.mean(y <= at)) for at in {*x.tolist(), *y.tolist()}]
+    assert found.ks == pytest.approx(max(apart), abs=1e-12)
     assert found.wasserstein == pytest.approx(stats.wasserstein_distance(x, y), abs=1e-12)
     for share, (of_x, of_y) in found.quantiles.items():
         assert (of_x, of_y) == (np.quantile(x, share), np.quantile(y, share))
