@@ -309,8 +309,8 @@ class Tallied:
     """Everything that `evaluate` and `recommend` need of independent samples, without the samples.
 
     It adds up: the sum over parts of a table is that of the table, in any order, so the parts may be read one after
-    another, or counted on different machines. It is pickled in a few hundred kilobytes where scores have four
-    decimals. On a frame's partitions::
+    another, or counted on different machines. Pickled it takes some megabytes where scores have
+    four decimals and there are a few slices. On a frame's partitions::
 
         parts = [Tallied.of_frame(frame, by=["region"]) for frame in partitions]  # anywhere
         whole = summed(parts)
