@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -105,6 +105,9 @@ def test_a_share_outside_0_and_1_is_clipped_and_said_to_be():
     n=st.integers(1, 10**6), share=st.floats(0, 1), tpr=st.floats(0, 1), fpr=st.floats(0, 1),
     attacks=st.integers(1, 5000), bona_fide=st.integers(1, 5000),
 )  # fmt: skip
+# what is added to the counts moves the limits of tiny samples past the estimate
+@example(n=1, share=0.0, tpr=1.0, fpr=0.0, attacks=1, bona_fide=5000)
+@example(n=1, share=1.0, tpr=1.0, fpr=0.0, attacks=5000, bona_fide=1)
 def test_limits_are_ordered_around_the_estimate_within_0_and_1(n, share, tpr, fpr, attacks, bona_fide):
     detector = Detector(tpr=tpr, fpr=fpr, n_attack=attacks, n_bona_fide=bona_fide)
     found = prevalence(round(share * n), n, detector).estimate
