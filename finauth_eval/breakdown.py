@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 
 from finauth_eval.metrics.bootstrapped import equal_error
 from finauth_eval.metrics.change import holm
@@ -16,8 +15,9 @@ from finauth_eval.metrics.clustered_rates import clustered_points
 from finauth_eval.metrics.delong import auc
 from finauth_eval.metrics.estimate import finite_or_none
 from finauth_eval.metrics.gaps import Whole
+from finauth_eval.metrics.independent_rates import independent_rates
+from finauth_eval.metrics.intervals import rate
 from finauth_eval.metrics.rates import OperatingPoint, operating_points
-from finauth_eval.samples import require_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,16 +31,18 @@ if TYPE_CHECKING:
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.replicates import Replicates
     from finauth_eval.samples import ClassCounts, SampleArrays
-    from finauth_eval.scores import ScoreTable
+    from finauth_eval.slicing import SliceColumn
+    from finauth_eval.tallied import Part
 
 __all__ = [
     "FEW",
     "AttackTypeResult",
     "Gap",
-    "SliceColumn",
     "SliceResult",
     "area",
     "attack_types",
+    "gaps_by_counts",
+    "gaps_by_rows",
     "rates_at",
     "slices",
     "with_holm",
@@ -48,8 +50,6 @@ __all__ = [
 
 FEW: Final = 30
 """Fewer scored samples than this say little."""
-MISSING: Final = "(missing)"
-_MOST_SLICES: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,43 +125,6 @@ class SliceResult:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SliceColumn:
-    """A column to slice by.
-
-    Attributes:
-        name: The column's name.
-        values: Its distinct values as text, ascending; blanks are the last one.
-        codes: Each row's position in ``values``, shape (n,).
-    """
-
-    name: str
-    values: tuple[str, ...]
-    codes: NDArray[np.intp]
-
-    @classmethod
-    def of(cls, scores: ScoreTable, name: str) -> SliceColumn:
-        """From a table.
-
-        Raises:
-            ValueError: There is no such column, or it has too many different values.
-        """
-        require_column(scores, name)
-        codes, found = pd.factorize(scores.frame[name])
-        texts = [str(value) for value in found]
-        if len(texts) > _MOST_SLICES:
-            raise ValueError(
-                f"column {name!r} has {len(texts)} different values; a slice of each would say nothing (at most"
-                f" {_MOST_SLICES}); name a column with fewer values"
-            )
-        values = sorted({*texts})
-        position = {text: i for i, text in enumerate(values)}
-        # the last one is for code -1; a value that is called like the blanks joins them
-        lookup = np.array([*(position[text] for text in texts), position.get(MISSING, len(values))])
-        blank = [MISSING] if (codes < 0).any() and MISSING not in position else []
-        return cls(name=name, values=(*values, *blank), codes=lookup[codes])
-
-
 def area(counts: ScoreCounts, clustered: ClusteredScores | None, *, confidence: float) -> Estimate:
     """The area under the ROC curve, with an interval that allows for clusters where there are any.
 
@@ -217,41 +180,97 @@ def attack_types(
 
 
 def slices(
-    column: SliceColumn,
-    rows: SampleArrays,
+    column: str,
+    parts: Mapping[str, Part],
     thresholds: Sequence[tuple[float, str]],
     *,
-    clusters: NDArray[np.intp] | None,
+    clusters: Mapping[str, ClusteredScores | None],
+    gaps: Mapping[str, Mapping[str, Gap]],
     confidence: float,
 ) -> dict[str, SliceResult]:
     """The samples of each value of a column by themselves, in the order of the values.
 
     Args:
-        column: The column, a code a row.
-        rows: All samples of the table that the column is from.
+        column: The column's name.
+        parts: The samples of each value, counted.
         thresholds: The operating points, each with where it is from.
-        clusters: The cluster of each row of the table, shape (n,); ``None`` where samples are independent.
+        clusters: The same samples with their clusters, for the values in which some cluster has several.
+        gaps: For each value how its error rates lie against those of the rest.
         confidence: Nominal coverage of the intervals, in (0, 1).
     """
-    order = np.argsort(column.codes, kind="stable")
-    ends = np.searchsorted(column.codes[order], np.arange(len(column.values) + 1))
-    errors = _Errors.of(rows, thresholds[0][0], clusters)
     found = {}
-    for i, value in enumerate(column.values):
-        own = order[ends[i] : ends[i + 1]]
-        part = rows.take(own)
-        counts, sizes = part.counts(), part.class_counts()
-        clustered = part.clustered(counts, None if clusters is None else clusters[own])
+    for value, part in parts.items():
+        counts, sizes, clustered = part.counts, part.sizes, clusters.get(value)
         found[value] = SliceResult(
-            column=column.name,
+            column=column,
             value=value,
             counts=sizes,
             auc=area(counts, clustered, confidence=confidence),
             operating_points=rates_at(thresholds, counts, clustered, confidence=confidence),
             small=min(sizes.bona_fide, sizes.attack) < FEW,
-            gaps=errors.gaps(own, confidence=confidence),
+            gaps=gaps[value],
         )
     return found
+
+
+def gaps_by_counts(
+    parts: Mapping[str, Part], threshold: float, *, confidence: float
+) -> dict[str, dict[str, Gap]]:
+    """The error rates of each value against those of the rest, of independent samples.
+
+    Args:
+        parts: The samples of each value of one column, counted; together they are all samples.
+        threshold: Where both rates are looked at.
+        confidence: Nominal coverage of the intervals, in (0, 1).
+    """
+    seen = {value: _wrong(part.counts, threshold) for value, part in parts.items()}
+    found: dict[str, dict[str, Gap]] = {value: {} for value in parts}
+    for position, (name, words) in enumerate((("bpcer", "bona fide sample"), ("apcer", "attack"))):
+        wrong, n = (sum(own[position][k] for own in seen.values()) for k in (0, 1))
+        for value, own in seen.items():
+            events, size = own[position]
+            change, _, _ = independent_rates(
+                rate(wrong - events, n - size, confidence=confidence, of=words),
+                rate(events, size, confidence=confidence, of=words),
+                effective_a=float(n - size), effective_b=float(size), confidence=confidence,
+            )  # fmt: skip
+            found[value][name] = Gap(change=change)
+    return found
+
+
+def _wrong(counts: ScoreCounts, threshold: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Bona fide samples blocked and in all, attacks passed and in all."""
+    row = int(np.searchsorted(counts.scores, threshold))
+    return (
+        (int(counts.bona_fide[row:].sum(dtype=np.int64)), counts.n_bona_fide),
+        (int(counts.attack[:row].sum(dtype=np.int64)), counts.n_attack),
+    )
+
+
+def gaps_by_rows(
+    column: SliceColumn,
+    rows: SampleArrays,
+    threshold: float,
+    clusters: NDArray[np.intp] | None,
+    *,
+    confidence: float,
+) -> dict[str, dict[str, Gap]]:
+    """The same of samples that belong together.
+
+    Args:
+        column: The column, a code a row.
+        rows: All samples of the table that the column is from.
+        threshold: Where both rates are looked at.
+        clusters: The cluster of each row, shape (n,); ``None`` where samples are independent.
+        confidence: Nominal coverage of the intervals, in (0, 1).
+    """
+    order = np.argsort(column.codes, kind="stable")
+    ends = np.searchsorted(column.codes[order], np.arange(len(column.values) + 1))
+    errors = _Errors.of(rows, threshold, clusters)
+    return {
+        value: errors.gaps(order[ends[i] : ends[i + 1]], confidence=confidence)
+        for i, value in enumerate(column.values)
+    }
 
 
 def with_holm(columns: Mapping[str, Mapping[str, SliceResult]]) -> dict[str, dict[str, SliceResult]]:

@@ -36,6 +36,7 @@ from finauth_eval.cli.options import (
 )
 from finauth_eval.cli.output import (
     printable,
+    read_or_scan,
     read_table,
     require_coverage,
     say,
@@ -67,7 +68,9 @@ def evaluate(
     """Measure how well the scores tell attacks from genuine customers."""
     from finauth_eval import evaluation
 
-    table = read_table(scores, label_column, score_column, attack_type_column, score_range)
+    table = read_or_scan(
+        scores, label_column, score_column, attack_type_column, score_range, by=by or [], cluster=cluster
+    )
     result = evaluation.evaluate(
         table,
         thresholds=threshold or [],
@@ -130,7 +133,15 @@ def recommend(
     )  # fmt: skip
     if joint and by is None:
         raise InputError("--joint needs --by: the column whose segments are promised together")
-    table = read_table(scores, label_column, score_column, attack_type_column, score_range)
+    table = read_or_scan(
+        scores,
+        label_column,
+        score_column,
+        attack_type_column,
+        score_range,
+        by=[by] if by else [],
+        cluster=cluster,
+    )
     result = recommendation.recommend(
         table,
         [*goals, *for_orientation(goals)],

@@ -38,7 +38,12 @@ Json = Annotated[
     str | None,
     typer.Option("--json", metavar="F", help="Write the result as JSON to F; - is standard output."),
 ]
-Scores = Annotated[Path, typer.Argument(metavar="SCORES", help="Run folder, CSV or Parquet file.")]
+Scores = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SCORES", help="Run folder, CSV or Parquet file; a folder or pattern of Parquet files."
+    ),
+]
 Manifest = Annotated[Path, typer.Argument(metavar="MANIFEST", help="Folder, CSV, JSONL or Parquet file.")]
 LabelColumn = Annotated[str, typer.Option(help="Name of the column with the labels.")]
 ScoreColumn = Annotated[str, typer.Option(help="Name of the column with the scores.")]

@@ -102,7 +102,11 @@ def pair(a: ScoreTable, b: ScoreTable) -> Pairing:
         more_a, more_b = _matched(once_a, once_b, ids[0], ids[1])
         unknown = ~(known[0][more_a] & known[1][more_b])
         if unknown.any():
-            again = (rest_a.size - once_a.size, rest_b.size - once_b.size)
+            # two known contents under one id are two samples, though only the first can be matched by it
+            again = (
+                int(np.count_nonzero(~known[0][np.setdiff1d(rest_a, once_a)])),
+                int(np.count_nonzero(~known[1][np.setdiff1d(rest_b, once_b)])),
+            )
             repeated += sum(again)
             by.append("sample_id")
             same_a = np.concatenate([same_a, more_a[unknown]])

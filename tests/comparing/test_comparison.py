@@ -195,7 +195,11 @@ def test_error_rates_of_pairs_are_counted_and_tested_as_pairs():
         assert point.source == "default"
     plain = strict(found)["at_current_threshold"]
     assert plain["mcnemar"]["bona_fide"]["b_only"] == at.bona_fide.b_only
-    assert plain["apcer_difference"]["test"] == "mcnemar-mid-p"
+    for name, kind in (("bpcer_difference", "bona_fide"), ("apcer_difference", "attack")):
+        assert plain[name]["test"] == "mcnemar-mid-p"
+        assert plain[name]["value"] == pytest.approx(
+            errors(b, 0.5, kind).mean() - errors(a, 0.5, kind).mean()
+        )
 
 
 def test_areas_of_pairs_are_those_of_scikit_learn_with_delongs_error_over_all_pairs():
@@ -249,7 +253,11 @@ def test_flips_are_the_samples_that_are_decided_differently_the_worse_first():
     shown = found.flip_frame()
     assert list(shown.columns) == ["sample_id", "label", "attack_type", "a", "b", "worse"]
     assert shown["sample_id"].tolist() == [flip.sample_id for flip in found.flips]
-    assert strict(found)["flips"][0] == found.flips[0].to_dict()
+    first = found.flips[0]
+    assert strict(found)["flips"][0] == {
+        "sample_id": first.sample_id, "label": first.label, "attack_type": first.attack_type, "a": first.a,
+        "b": first.b, "worse": True,
+    }  # fmt: skip
     elsewhere = a["sample_id"][(a["score"] >= 0.3) != (b["score"] >= 0.3)]
     assert {flip.sample_id for flip in found.flips_at(0.3)} == {*elsewhere} != {*both["sample_id"]}
     assert found.flips_at(0.5) == found.flips
@@ -439,6 +447,9 @@ def test_a_part_without_samples_of_a_class_is_undefined_and_not_counted_by_holm(
         part for metrics in found.slices["site"].values() for part in metrics.values() if part.rates.n
     ]
     assert len(known) == 5
+    assert [part.small for part in known] == [True, True, True, True, False], (
+        "36 bona fide samples are not few"
+    )
     expected = multipletests([part.rates.change.p_value for part in known], method="holm")[1]
     assert [part.p_holm for part in known] == pytest.approx(expected)
     assert strict(found)["slices"]["site"]["x"]["bpcer"]["p_holm"] is None
@@ -735,6 +746,30 @@ def test_different_samples_of_the_same_subjects_are_not_independent_and_that_is_
     assert plain.at_threshold.bona_fide.independent == 72
 
 
+def test_different_samples_of_several_a_subject_count_for_as_many_as_tell_as_much():
+    a = frame(subject=[f"p{i // 6}" for i in range(120)])
+    b = apart(a).assign(subject=[f"q{i // 10}" for i in range(150)])
+    # whole subjects are blocked or not
+    a["score"] = np.where(np.arange(120) // 6 % 7 == 1, 0.8, 0.2)
+    b["score"] = np.where(np.arange(150) // 10 % 3 == 1, 0.8, 0.2)
+    counts = []
+    for own in (a, b):
+        part = own[own["label"] == "bona_fide"]
+        wrong = part["score"] >= 0.5
+        n, groups = len(part), part["subject"].nunique()
+        sums = (wrong - wrong.mean()).groupby(part["subject"]).sum()
+        effect = groups / (groups - 1) * (sums**2).sum() / (n * wrong.var(ddof=0))
+        assert effect > 3
+        ratio = stats.t.ppf(0.975, n - 1) / stats.t.ppf(0.975, groups - 1)
+        counts.append((wrong.mean() * n / effect * ratio**2, n / effect * ratio**2))
+    expected = score_test_of_statsmodels(
+        *counts[1], *counts[0], compare="diff", method="score", correction=True
+    )
+    found = compared(a, b).at_threshold.bona_fide
+    assert found.change.p_value == pytest.approx(expected.pvalue)
+    assert (found.a_only, found.independent) == (None, 15)
+
+
 # without labels
 
 
@@ -879,7 +914,7 @@ def test_changes_are_held_against_those_of_asking_again():
         "sample_id": [*"uvwxyz"], "sha256": [f"c{i}" for i in range(6)], "label": ["real", "fake"] * 3,
         "score": [0.25, 0.75, 0.375, 0.875, 0.4375, 0.625],
     })  # fmt: skip
-    after = own.assign(score=[0.25, 0.625, 0.5625, 0.75, 0.5, 0.25])  # 0, 0.125, 0.1875, 0.125, 0.0625, 0.375
+    after = own.assign(score=[0.25, 0.625, 0.1875, 0.75, 0.5, 0.25])  # 0, 0.125, 0.1875, 0.125, 0.0625, 0.375
     a = asked_again(
         table(own), ("c0", 0.25), ("c0", 0.25), ("c1", 0.75), ("c1", 0.625), ("c2", 0.375), ("c3", None),
         ("c3", 0.5),
@@ -889,10 +924,10 @@ def test_changes_are_held_against_those_of_asking_again():
     assert found.noise.to_dict() == {
         "a": {"contents": 2, "changed": 1, "flipped": 0, "largest": 0.125},
         "b": {"contents": 1, "changed": 1, "flipped": 1, "largest": 0.0625},
-        "pairs": 6, "changed": 5, "beyond_replicates": 2, "flips_beyond_replicates": 2,
+        "pairs": 6, "changed": 5, "beyond_replicates": 2, "flips_beyond_replicates": 1,
     }  # fmt: skip
     assert strict(found)["stability"]["beyond_replicates"] == 2
-    assert [flip.sample_id for flip in found.flips] == ["z", "w", "y"]
+    assert [flip.sample_id for flip in found.flips] == ["z", "y"]
     alone = compare(table(own), b, bootstrap=0).noise
     assert (alone.a, alone.beyond) == (None, 4)
     assert compare(table(own), table(after), bootstrap=0).noise is None
@@ -1077,21 +1112,23 @@ def test_dealing_out_different_samples_anew_keeps_the_size_of_each_class(cluster
         b["subject"] = "b" + b["subject"]
     evidence = compared(a, b).evidence
     assert isinstance(evidence, Unpaired)
-    dealt = evidence.exchanged(np.random.default_rng(2))
-    pooled = sorted([*a["score"], *b["score"]])
-    assert sorted([*dealt.a.arrays.scores, *dealt.b.arrays.scores]) == pooled
-    for before, after in ((evidence.a, dealt.a), (evidence.b, dealt.b)):
-        assert after.arrays.scores.tolist() != before.arrays.scores.tolist()
-        if clusters:
-            assert np.unique(after.clusters).size == np.unique(before.clusters).size
-        else:
-            assert after.arrays.is_attack.sum() == before.arrays.is_attack.sum()
-            assert after.arrays.scores.size == before.arrays.scores.size
-    types = dict.fromkeys(("mask", "swap", "replay"), 0)
-    for side in (dealt.a, dealt.b):
-        for code in side.arrays.type_codes[side.arrays.is_attack]:
-            types[side.arrays.types[code]] += 1
-    assert types == pd.concat([a, b])["attack_type"].value_counts().to_dict()
+    for seed in range(5):
+        dealt = evidence.exchanged(np.random.default_rng(seed))
+        pooled = sorted([*a["score"], *b["score"]])
+        assert sorted([*dealt.a.arrays.scores, *dealt.b.arrays.scores]) == pooled
+        for before, after in ((evidence.a, dealt.a), (evidence.b, dealt.b)):
+            assert after.arrays.scores.tolist() != before.arrays.scores.tolist()
+            for attack in (False, True):
+                one, other = (own.arrays.is_attack == attack for own in (before, after))
+                if clusters:
+                    assert np.unique(after.clusters[other]).size == np.unique(before.clusters[one]).size
+                else:
+                    assert other.sum() == one.sum()
+        types = dict.fromkeys(("mask", "swap", "replay"), 0)
+        for side in (dealt.a, dealt.b):
+            for code in side.arrays.type_codes[side.arrays.is_attack]:
+                types[side.arrays.types[code]] += 1
+        assert types == pd.concat([a, b])["attack_type"].value_counts().to_dict()
 
 
 # what was once said wrongly
@@ -1169,3 +1206,13 @@ def test_two_subjects_in_each_run_are_no_certainty():
     found = compared(a, b).at_threshold.bona_fide.change
     assert found.p_value > 0.05
     assert found.difference.high - found.difference.low > 0.5
+
+
+@pytest.mark.xfail(reason="defect: that one run is silent where the other was wrong is not said")
+def test_a_run_that_is_silent_where_the_other_was_wrong_is_not_as_good_without_a_word():
+    a = plain_run(blocked=100, missed=100)
+    wrong = (a["score"] >= 0.5) != (a["label"] == "attack")
+    b = a.assign(score=a["score"].mask(wrong).where(a.index != 500, 0.21))
+    found = compared(a, b)
+    assert found.no_response["all"].b_only == 200
+    assert found.verdict != "equivalent" or found.comparability or found.warnings

@@ -167,9 +167,13 @@ def by_hand(a, b) -> tuple[set[tuple[int, int]], int, int, list[int]]:
         for j in first[1]
         if a[i][1] == b[j][1] and (a[i][0] is None or b[j][0] is None)
     ]
-    if by_id:
-        repeated += sum(map(len, rest)) - sum(map(len, first))
-    alone = [len(own) - len(by_id) for own in (first if by_id else rest)]
+    # of two known contents under one id the second is another sample, though it can't be matched by the id
+    again = [
+        sum(run[row][0] is None for row in own if row not in once)
+        for own, once, run in zip(rest, first, (a, b), strict=True)
+    ]
+    repeated += sum(again) if by_id else 0
+    alone = [len(own) - len(by_id) - (more if by_id else 0) for own, more in zip(rest, again, strict=True)]
     pairs += by_id
     agree = {(i, j) for i, j in pairs if a[i][2] == b[j][2]}
     return agree, repeated, len(pairs) - len(agree), alone
@@ -233,3 +237,9 @@ def test_a_run_that_does_not_tell_attack_types_retypes_nothing():
         pd.DataFrame({"sample_id": ["x", "y"], "score": [0.1, 0.9]}), require_labels=False
     )
     assert pair(unlabelled, typed).retyped == pair(typed, table(ids=["x", "y"])).retyped == 0
+
+
+def test_two_known_contents_under_one_id_are_no_repeated_rows():
+    a = table(contents=["c1", "c2", None], ids=["x", "x", "y"], labels=["real"] * 3)
+    found = pair(a, table(contents=[None], ids=["y"], labels=["real"]))
+    assert (found.repeated, found.only_in_a) == (0, 2)

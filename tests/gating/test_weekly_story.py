@@ -16,7 +16,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -479,7 +479,7 @@ def going_on(tmp_path: Path, stand_in) -> Iterator[Callable[..., subprocess.Pope
 
     yield start
     for process in started:
-        if process.poll() is None:
+        with suppress(ProcessLookupError):  # the group may have ended by itself
             os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
