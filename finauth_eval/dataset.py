@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
+from finauth_eval.cluster import connected
 from finauth_eval.errors import DatasetError
 from finauth_eval.labels import ACCEPTED, Label, parse_label
 from finauth_eval.manifest import Row, read_rows
@@ -26,13 +28,17 @@ from finauth_eval.media import (
     MediaType,
     NotSent,
     forget_folders,
-    inspect_media,
+    inspect_files,
     media_type_of_name,
 )
 from finauth_eval.wellformed import well_formed
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 __all__ = ["Dataset", "DatasetCheck", "Finding", "Sample", "check_dataset", "load_dataset"]
 
+_FILES_A_TASK: Final = 32
 _RECOMMENDED_SIDE: Final = 1280  # 720P at most is recommended: 1280 x 720
 
 
@@ -140,20 +146,27 @@ class DatasetCheck:
         }
 
 
-def load_dataset(source: Path | str, *, progress: Callable[[int], None] | None = None) -> Dataset:
+def load_dataset(
+    source: Path | str,
+    *,
+    dask: str | Client | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Dataset:
     """Load a dataset from a folder, or from a CSV, JSONL or Parquet manifest.
 
     Args:
         source: A folder with a sub-folder a label (below ``attack/`` a sub-folder a type), or a manifest with
             ``path`` and ``label`` and optional ``id, attack_type, subject, split, media_type, sha256``; every other
             column is an attribute.
+        dask: Look at the files on the workers of a Dask cluster, which must see them at the same place: a scheduler's
+            address, a client, or ``"local"``. Needs the extra ``dask``.
         progress: Called with the number of files looked at since the last call.
 
     Raises:
         DatasetError: The manifest can't be read, or something in it makes every number doubtful; the message names
             file, row, what was seen and what is expected.
     """
-    check = check_dataset(source, progress=progress)
+    check = check_dataset(source, dask=dask, progress=progress)
     blocking = [finding.message for finding in check.findings if finding.blocks]
     if blocking:
         more = (
@@ -167,8 +180,13 @@ def load_dataset(source: Path | str, *, progress: Callable[[int], None] | None =
     return check.dataset
 
 
-def check_dataset(source: Path | str, *, progress: Callable[[int], None] | None = None) -> DatasetCheck:
-    """Look at every row and every file of a dataset and list all that was found.
+def check_dataset(
+    source: Path | str,
+    *,
+    dask: str | Client | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> DatasetCheck:
+    """Look at every row and every file of a dataset and list all that was found; arguments as `load_dataset`'s.
 
     Raises:
         DatasetError: The manifest itself can't be read.
@@ -178,7 +196,7 @@ def check_dataset(source: Path | str, *, progress: Callable[[int], None] | None 
     findings: list[Finding] = list(_stray_files(source)) if source.is_dir() else []
     samples: list[Sample] = []
     seen: dict[str, str] = {}
-    for row, sample, file in _inspected(source, root, progress):
+    for row, sample, file in _inspected(source, root, progress, dask):
         place = f"{source}: {row.where}"
         findings.extend(_row_findings(place, row, file))
         if sample is None:
@@ -203,23 +221,45 @@ def check_dataset(source: Path | str, *, progress: Callable[[int], None] | None 
 
 
 def _inspected(
-    source: Path, root: Path, progress: Callable[[int], None] | None
+    source: Path, root: Path, progress: Callable[[int], None] | None, dask: str | Client | None
 ) -> Iterator[tuple[Row, Sample | None, MediaFile]]:
-    """Rows with what is behind their paths; files are hashed on threads, a bounded number of rows at a time."""
+    """Rows with what is behind their paths; files are hashed on threads or workers, a bounded number at a time."""
     forget_folders()
     rows = read_rows(source)
-
-    def inspected(some: Sequence[Row]) -> list[MediaFile]:
-        return [inspect_media(root / row.path, root=root, declared=_declared(row)) for row in some]
-
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
-        while batch := list(islice(rows, 1024)):
-            # a task for some files: one for each would cost more than a small file does
-            parts = threads.map(inspected, (batch[i : i + 32] for i in range(0, len(batch), 32)))
-            for row, file in zip(batch, chain.from_iterable(parts), strict=True):
+    # a task for some files: one for each would cost more than a small file does
+    parts = iter(lambda: list(islice(rows, _FILES_A_TASK)), [])
+    with ExitStack() as stack:
+        hand_out, at_once = _inspectors(root, dask, stack)
+        under_way: deque[tuple[list[Row], _Promise]] = deque()
+        for part in chain(parts, repeat(None)):
+            if part is not None:
+                under_way.append((part, hand_out([(root / row.path, _declared(row)) for row in part])))
+                if len(under_way) < at_once:
+                    continue
+            if not under_way:
+                return
+            done, promise = under_way.popleft()
+            for row, file in zip(done, promise.result(), strict=True):
                 yield row, _sample(row, root, file), file
             if progress is not None:
-                progress(len(batch))
+                progress(len(done))
+
+
+def _inspectors(
+    root: Path, dask: str | Client | None, stack: ExitStack
+) -> tuple[Callable[[Sequence[tuple[Path, MediaType | None]]], _Promise], int]:
+    """Who looks at files, and how many tasks may be under way."""
+    if dask is None:
+        n = min(8, os.cpu_count() or 1)
+        threads = stack.enter_context(ThreadPoolExecutor(max_workers=n))
+        return lambda files: threads.submit(inspect_files, files, root=root), 4 * n
+    client = stack.enter_context(connected(dask))
+    n = sum(client.nthreads().values())
+    return lambda files: client.submit(inspect_files, files, root=root, pure=False), max(32, 8 * n)
+
+
+class _Promise(Protocol):
+    def result(self) -> list[MediaFile]: ...
 
 
 def _declared(row: Row) -> MediaType | None:

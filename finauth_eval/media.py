@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Final, Literal
 
-__all__ = ["MAX_BYTES", "MediaFile", "MediaType", "NotSent", "forget_folders", "inspect_media", "read_media"]
+__all__ = ["MAX_BYTES", "MediaFile", "MediaType", "NotSent", "forget_folders", "inspect_files",
+           "inspect_media", "read_media"]  # fmt: skip
 
 MediaType = Literal["image", "video"]
 NotSent = Literal["missing", "unreadable", "empty", "over_size", "outside_root", "not_a_file", "changed"]
@@ -91,6 +92,11 @@ def inspect_media(path: Path, *, root: Path, declared: MediaType | None = None) 
         detail="" if accepted else _odd(head, media_type),
         pixels=pixels_of(head),
     )
+
+
+def inspect_files(files: Sequence[tuple[Path, MediaType | None]], *, root: Path) -> list[MediaFile]:
+    """Look at some files, each with what the manifest says it is; a task for a thread or for another machine."""
+    return [inspect_media(path, root=root, declared=declared) for path, declared in files]
 
 
 def read_media(path: Path, *, root: Path, media_type: MediaType) -> bytes | MediaFile:
