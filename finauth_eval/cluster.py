@@ -47,13 +47,12 @@ def connected(where: str | Client, *, workers: int | None = None) -> Iterator[Cl
     with ExitStack() as stack:
         address: Any = where
         if where == LOCAL:
-            # no dashboard: its port may be taken, and who wants one brings a cluster
             address = stack.enter_context(
                 LocalCluster(
                     n_workers=workers or os.cpu_count() or 1,
                     threads_per_worker=1,
                     processes=True,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # else a port that may be taken, open to the network
                 )
             )
         try:

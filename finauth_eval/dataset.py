@@ -31,6 +31,7 @@ from finauth_eval.media import (
     inspect_files,
     media_type_of_name,
 )
+from finauth_eval.places import Place, Remote, place
 from finauth_eval.wellformed import well_formed
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Sample:
     """
 
     id: str
-    path: Path
+    path: Place
     label: Label
     media_type: MediaType
     sha256: str | None = None
@@ -105,7 +106,7 @@ class Dataset:
     """
 
     name: str
-    root: Path
+    root: Place
     samples: tuple[Sample, ...]
     digest: str
     findings: tuple[Finding, ...] = ()
@@ -147,7 +148,7 @@ class DatasetCheck:
 
 
 def load_dataset(
-    source: Path | str,
+    source: Path | str | Remote,
     *,
     dask: str | Client | None = None,
     progress: Callable[[int], None] | None = None,
@@ -155,7 +156,7 @@ def load_dataset(
     """Load a dataset from a folder, or from a CSV, JSONL or Parquet manifest.
 
     Args:
-        source: A folder with a sub-folder a label (below ``attack/`` a sub-folder a type), or a manifest with
+        source: A path, or a URL such as ``s3://bucket/faces/manifest.csv``: a folder with a sub-folder a label (below ``attack/`` a sub-folder a type), or a manifest with
             ``path`` and ``label`` and optional ``id, attack_type, subject, split, media_type, sha256``; every other
             column is an attribute.
         dask: Look at the files on the workers of a Dask cluster, which must see them at the same place: a scheduler's
@@ -181,7 +182,7 @@ def load_dataset(
 
 
 def check_dataset(
-    source: Path | str,
+    source: Path | str | Remote,
     *,
     dask: str | Client | None = None,
     progress: Callable[[int], None] | None = None,
@@ -191,19 +192,19 @@ def check_dataset(
     Raises:
         DatasetError: The manifest itself can't be read.
     """
-    source = Path(source)
+    source = place(source)
     root = source if source.is_dir() else source.parent
     findings: list[Finding] = list(_stray_files(source)) if source.is_dir() else []
     samples: list[Sample] = []
     seen: dict[str, str] = {}
     for row, sample, file in _inspected(source, root, progress, dask):
-        place = f"{source}: {row.where}"
-        findings.extend(_row_findings(place, row, file))
+        where = f"{source}: {row.where}"
+        findings.extend(_row_findings(where, row, file))
         if sample is None:
             continue
         if sample.id in seen:
             message = (
-                f"{place}: the id {sample.id!r} is taken by {seen[sample.id]} already; ids must be unique"
+                f"{where}: the id {sample.id!r} is taken by {seen[sample.id]} already; ids must be unique"
             )
             findings.append(_finding("duplicate_id", message, blocks=True, samples=[sample.id]))
             continue
@@ -221,7 +222,7 @@ def check_dataset(
 
 
 def _inspected(
-    source: Path, root: Path, progress: Callable[[int], None] | None, dask: str | Client | None
+    source: Place, root: Place, progress: Callable[[int], None] | None, dask: str | Client | None
 ) -> Iterator[tuple[Row, Sample | None, MediaFile]]:
     """Rows with what is behind their paths; files are hashed on threads or workers, a bounded number at a time."""
     forget_folders()
@@ -246,8 +247,8 @@ def _inspected(
 
 
 def _inspectors(
-    root: Path, dask: str | Client | None, stack: ExitStack
-) -> tuple[Callable[[Sequence[tuple[Path, MediaType | None]]], _Promise], int]:
+    root: Place, dask: str | Client | None, stack: ExitStack
+) -> tuple[Callable[[Sequence[tuple[Place, MediaType | None]]], _Promise], int]:
     """Who looks at files, and how many tasks may be under way."""
     if dask is None:
         n = min(8, os.cpu_count() or 1)
@@ -267,7 +268,7 @@ def _declared(row: Row) -> MediaType | None:
     return "image" if word == "image" else "video" if word == "video" else None
 
 
-def _sample(row: Row, root: Path, file: MediaFile) -> Sample | None:
+def _sample(row: Row, root: Place, file: MediaFile) -> Sample | None:
     label = parse_label(row.label)
     if label is None or not row.path:
         return None
@@ -338,7 +339,7 @@ def _file_findings(place: str, row: Row, file: MediaFile, name: str) -> Iterator
         yield _finding("large_picture", message, severity="warning", samples=[name])
 
 
-def _content_findings(source: Path, samples: Iterable[Sample]) -> Iterator[Finding]:
+def _content_findings(source: Place, samples: Iterable[Sample]) -> Iterator[Finding]:
     by_content: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         if sample.sha256 is not None:
@@ -366,7 +367,7 @@ def _content_findings(source: Path, samples: Iterable[Sample]) -> Iterator[Findi
             yield _finding("content_leakage", message, blocks=True, samples=names)
 
 
-def _leakage_findings(source: Path, samples: Iterable[Sample]) -> Iterator[Finding]:
+def _leakage_findings(source: Place, samples: Iterable[Sample]) -> Iterator[Finding]:
     splits: dict[str, dict[str, str]] = defaultdict(dict)
     for sample in samples:
         if sample.subject and sample.split:
@@ -380,8 +381,11 @@ def _leakage_findings(source: Path, samples: Iterable[Sample]) -> Iterator[Findi
             yield _finding("subject_leakage", message, blocks=True, samples=where.values())
 
 
-def _stray_files(root: Path) -> Iterator[Finding]:
-    names = [entry.name for entry in root.iterdir() if not entry.name.startswith(".") and not entry.is_dir()]
+def _stray_files(root: Place) -> Iterator[Finding]:
+    if isinstance(root, Remote):
+        names = [name for name in root.names_below() if "/" not in name and name and not name.startswith(".")]
+    else:
+        names = [e.name for e in root.iterdir() if not e.name.startswith(".") and not e.is_dir()]
     if names:
         shown = _listed(sorted(map(well_formed, names)))
         message = f"{root}: not in a label's folder and left out: {shown}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,6 +36,7 @@ from finauth_eval.cli.options import (
 )
 from finauth_eval.cli.output import printable, read_table, require_coverage, say, write_json, write_text
 from finauth_eval.errors import InputError
+from finauth_eval.places import place
 
 
 @app.command()
@@ -178,7 +179,12 @@ def plan(
 @app.command()
 def report(
     scores: Scores,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="The report to write.")],
+    output: Annotated[
+        Any,
+        typer.Option(
+            "-o", "--output", metavar="FILE.html", parser=place, help="The report; a path or s3://."
+        ),
+    ],
     by: By = None,
     threshold: Thresholds = None,
     max_bpcer: MaxBpcerOption = None,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+
+from finauth_eval.places import place
 
 __all__ = [
     "AttackTypeColumn",
@@ -38,8 +40,16 @@ Json = Annotated[
     str | None,
     typer.Option("--json", metavar="F", help="Write the result as JSON to F; - is standard output."),
 ]
-Scores = Annotated[Path, typer.Argument(metavar="SCORES", help="Run folder, CSV or Parquet file.")]
-Manifest = Annotated[Path, typer.Argument(metavar="MANIFEST", help="Folder, CSV, JSONL or Parquet file.")]
+Scores = Annotated[
+    Any,
+    typer.Argument(metavar="SCORES", parser=place, help="Run folder, CSV or Parquet file; a path or s3://."),
+]
+Manifest = Annotated[
+    Any,
+    typer.Argument(
+        metavar="MANIFEST", parser=place, help="Folder, CSV, JSONL or Parquet file; a path or s3://."
+    ),
+]
 LabelColumn = Annotated[str, typer.Option(help="Name of the column with the labels.")]
 ScoreColumn = Annotated[str, typer.Option(help="Name of the column with the scores.")]
 AttackTypeColumn = Annotated[str, typer.Option(help="Name of the column with the attack types.")]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from finauth_eval.errors import FinauthEvalError, InputError, MissingExtra
+from finauth_eval.places import Place, appearing, place
 from finauth_eval.wellformed import printable
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def say(text: str) -> None:
 
 
 def read_table(
-    path: Path,
+    path: Place,
     label: str,
     score: str,
     attack_type: str,
@@ -82,14 +82,10 @@ def write_json(file: str | None, payload: Any) -> None:
 
 def write_text(file: str, text: str) -> None:
     """Write a file that appears whole or not at all."""
-    target = Path(file)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(text + "\n", encoding="utf-8")
-        scratch.replace(target)
+        with appearing(place(file)) as scratch:
+            scratch.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise InputError(f"{file}: can't be written ({error.strerror or error})") from error
 
 

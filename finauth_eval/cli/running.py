@@ -16,6 +16,7 @@ from finauth_eval.cli.application import app
 from finauth_eval.cli.options import Json, Manifest
 from finauth_eval.cli.output import printable, say, write_json
 from finauth_eval.errors import InputError
+from finauth_eval.places import Place, place
 
 if TYPE_CHECKING:
     from finauth_eval.scores import ScoreTable
@@ -29,7 +30,10 @@ def run(
         str | None, typer.Option(metavar="URL", help="Another address, such as a sandbox's.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Folder for scores.parquet and run.json.")
+        Any,
+        typer.Option(
+            metavar="RUN", parser=place, help="Folder for scores.parquet and run.json; a path or s3://."
+        ),
     ] = None,
     cache: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the answers.")] = Path(
         ".finauth-cache"
@@ -133,7 +137,7 @@ def _one_endpoint(region: str | None, endpoint: str | None) -> str:
     return region or endpoint or ""
 
 
-def _save(table: ScoreTable, out: Path) -> None:
+def _save(table: ScoreTable, out: Place) -> None:
     from finauth_eval.errors import StoreError
 
     try:

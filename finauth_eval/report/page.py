@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from finauth_eval.places import Place, Remote, appearing, place
 from finauth_eval.report import breakdown, provenance
 from finauth_eval.report.coverage import coverage_of
 from finauth_eval.report.distribution import distribution
@@ -67,32 +67,28 @@ def write_report(
     evaluation: Evaluation,
     recommendations: Recommendations | None = None,
     *,
-    path: Path | str,
+    path: Path | str | Remote,
     scores: ScoreTable | None = None,
     title: str | None = None,
-) -> Path:
+) -> Place:
     """Write the page of ``render_report``; the file appears whole or not at all.
 
     Args:
         evaluation: What ``evaluate`` found.
         recommendations: What ``recommend`` found, if it was asked.
-        path: Where to; missing folders are made, an older report is replaced.
+        path: Where to, a path or a URL such as ``s3://bucket/q3.html``; missing folders are made, an older report is
+            replaced.
         scores: As for ``render_report``.
         title: As for ``render_report``.
 
     Returns:
         The path.
     """
-    path = Path(path)
+    target = place(path)
     page = render_report(evaluation, recommendations, scores=scores, title=title)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with appearing(target) as scratch:
         scratch.write_text(page, encoding="utf-8", newline="\n")
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-    return path
+    return target
 
 
 def _context(

@@ -7,21 +7,18 @@ on its own, and nothing twice.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import anyio.to_thread
 
 from finauth_eval.media import MediaFile
+from finauth_eval.places import Place
 from finauth_eval.run.client import ApiClient
-from finauth_eval.run.contents import content_of
+from finauth_eval.run.contents import content_of, takes_time
 from finauth_eval.run.endpoint import Endpoint
 from finauth_eval.run.records import Outcome, Question
 
-__all__ = ["SMALL", "Carrier", "OwnCarrier"]
-
-SMALL: Final = 256 * 1024
-"""A small file was hashed a moment ago: to read it again takes less than to hand it to another thread."""
+__all__ = ["Carrier", "OwnCarrier"]
 
 Loaded = TypeVar("Loaded")
 
@@ -39,7 +36,7 @@ class Carrier(Protocol[Loaded]):
     key_fingerprint: str
     trouble: str | None
 
-    async def load(self, question: Question, paths: Sequence[Path]) -> Loaded | MediaFile:
+    async def load(self, question: Question, paths: Sequence[Place]) -> Loaded | MediaFile:
         """Get the content ready for sending, as far as that can be done ahead; or say why it can't be had."""
 
     async def send(self, loaded: Loaded, question: Question) -> Outcome | MediaFile | None:
@@ -60,16 +57,16 @@ class Carrier(Protocol[Loaded]):
 class OwnCarrier:
     """Reads and sends in this process."""
 
-    def __init__(self, client: ApiClient, *, root: Path, key_fingerprint: str) -> None:
+    def __init__(self, client: ApiClient, *, root: Place, key_fingerprint: str) -> None:
         self.endpoint = client.endpoint
         self.key_fingerprint = key_fingerprint
         self.trouble: str | None = None
         self._client = client
         self._root = root
 
-    async def load(self, question: Question, paths: Sequence[Path]) -> bytes | MediaFile:
+    async def load(self, question: Question, paths: Sequence[Place]) -> bytes | MediaFile:
         """The bytes."""
-        if question.size <= SMALL:
+        if not takes_time(question, self._root):
             return content_of(question, paths, root=self._root)
         return await anyio.to_thread.run_sync(lambda: content_of(question, paths, root=self._root))
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Final
 
 from finauth_eval.media import MediaFile, read_media
+from finauth_eval.places import Place, Remote
 from finauth_eval.run.records import Question
 
-__all__ = ["content_of"]
+__all__ = ["content_of", "takes_time"]
+
+_SMALL: Final = 256 * 1024
 
 
-def content_of(question: Question, paths: Sequence[Path], *, root: Path) -> bytes | MediaFile:
+def takes_time(question: Question, root: Place) -> bool:
+    """Whether reading it is for another thread; a small file was hashed a moment ago and takes less than that."""
+    return question.size > _SMALL or isinstance(root, Remote)
+
+
+def content_of(question: Question, paths: Sequence[Place], *, root: Place) -> bytes | MediaFile:
     """What is to be sent, or, when no file holds it any more, why.
 
     Args:

@@ -13,15 +13,14 @@ import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from finauth_eval import __version__
 from finauth_eval.detection import Kind, NoResponse
 from finauth_eval.media import MediaFile, forget_folders
-from finauth_eval.run.carriers import SMALL
+from finauth_eval.places import Place
 from finauth_eval.run.client import ApiClient, open_client
-from finauth_eval.run.contents import content_of
+from finauth_eval.run.contents import content_of, takes_time
 from finauth_eval.run.credentials import load_credentials
 from finauth_eval.run.endpoint import Endpoint
 from finauth_eval.run.records import Outcome, Question
@@ -51,7 +50,7 @@ class Assignment:
     """
 
     endpoint: Endpoint
-    root: Path
+    root: Place
     request_timeout_s: float
     max_concurrency: int
     connections: int
@@ -64,7 +63,7 @@ class Load:
 
     name: str
     question: Question
-    paths: Sequence[Path]
+    paths: Sequence[Place]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,9 +190,9 @@ class Station:
         def read() -> bytes | MediaFile:
             return content_of(order.question, order.paths, root=self._assignment.root)
 
-        if order.question.size <= SMALL:
-            return read()
-        return await asyncio.to_thread(read)
+        if takes_time(order.question, self._assignment.root):
+            return await asyncio.to_thread(read)
+        return read()
 
     async def _carry_out(
         self, name: str, question: Question, reading: asyncio.Task[bytes | MediaFile]

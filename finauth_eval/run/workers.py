@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -26,6 +25,7 @@ from finauth_eval.cluster import connected
 from finauth_eval.detection import Kind, NoResponse
 from finauth_eval.errors import CredentialsError, FinauthEvalError, InputError
 from finauth_eval.media import MediaFile
+from finauth_eval.places import Place
 from finauth_eval.run.records import Outcome, Question
 from finauth_eval.run.station import Assignment, Drop, Load, Opened, Order, Report, Send, Station
 
@@ -40,6 +40,7 @@ _POLL_S: Final = 0.5
 _COLLECT_S: Final = 2.0
 _SILENT_S: Final = 15.0  # no answer to a call for so long: the worker is lost
 _OPENING_S: Final = 60.0
+_FIRST_LOOK_S: Final = 10.0  # a worker that takes longer to get ready takes part from then on
 _NO_WORKER_S: Final = 60.0
 _CLOSING_S: Final = 5.0
 
@@ -49,7 +50,7 @@ class Parcel:
     """One send: what it is called, what for, and which worker has it."""
 
     question: Question
-    paths: Sequence[Path]
+    paths: Sequence[Place]
     name: str
     link: _Link
 
@@ -179,8 +180,9 @@ class WorkersCarrier:
         self._change = anyio.Event()
         self._keeping: TaskGroup | None = None
         self._hurried = False
+        self._looked_round = False
 
-    async def load(self, question: Question, paths: Sequence[Path]) -> Parcel | MediaFile:
+    async def load(self, question: Question, paths: Sequence[Place]) -> Parcel | MediaFile:
         """Have a worker read the content ahead."""
         link = await self._free_link()
         parcel = Parcel(question=question, paths=paths, name=uuid.uuid4().hex, link=link or _no_link())
@@ -268,24 +270,26 @@ class WorkersCarrier:
         async with anyio.create_task_group() as opening:
             for worker in sorted(there - self._links.keys() - self._refused.keys()):
                 opening.start_soon(self._open, worker)
+        self._looked_round = self._looked_round or bool(there)
 
     async def ready(self) -> None:
-        """Wait for the first station.
+        """Wait for the workers that are there; those that come later are taken in while others send.
 
         Raises:
             CredentialsError: The workers have no key or secret.
             InputError: There are no workers, or none that can work for this run.
         """
         with anyio.move_on_after(_OPENING_S):
-            while not self._links:
-                if self._refused and set(await self._client.nthreads()) <= self._refused.keys():
-                    raise next(iter(self._refused.values()))
+            while not self._links and not (self._looked_round and self._refused):
                 await anyio.sleep(0.02)
-            return
-        raise next(
-            iter(self._refused.values()),
-            InputError(f"the cluster has no worker that got ready within {_OPENING_S:.0f} s"),
-        )
+        with anyio.move_on_after(_FIRST_LOOK_S):
+            while not self._looked_round:
+                await anyio.sleep(0.02)
+        if not self._links:
+            raise next(
+                iter(self._refused.values()),
+                InputError(f"the cluster has no worker that got ready within {_OPENING_S:.0f} s"),
+            )
 
     async def _open(self, worker: str) -> None:
         try:
