@@ -134,7 +134,7 @@ class _Link:
                 _log.debug("worker %s: not closed: %s", self.worker, type(error).__name__)
 
     async def _deliver(self) -> None:
-        while True:
+        while not self.lost.is_set():  # a call to a lost worker may fail without ever letting others run
             await self._wanted.wait()
             orders, self._orders, self._wanted = self._orders, [], anyio.Event()
             for order in orders:
@@ -143,7 +143,7 @@ class _Link:
             await self._call("take", orders)
 
     async def _collect(self) -> None:
-        while True:
+        while not self.lost.is_set():
             for name, report in await self._call("collect", _COLLECT_S) or ():
                 if name in self._waiting:
                     self._waiting[name].report = report

@@ -205,20 +205,21 @@ def test_with_hold_what_a_lost_worker_had_sent_is_not_sent_again(
     assert (again["exit"], again["sends"]) == (3, 0)
 
 
-def test_when_every_worker_is_gone_the_run_ends_and_can_be_resumed(
-    environment, serve, run_on, picture_folder
+@pytest.mark.parametrize("gone", ["workers", "scheduler"])
+def test_when_all_workers_or_the_scheduler_are_gone_the_run_ends_and_can_be_resumed(
+    environment, serve, run_on, picture_folder, gone
 ):
     from distributed import Client, LocalCluster
 
     server = serve(latency_ms=100)
     root = picture_folder(bona_fide=30, attack=30)
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as workers:
-        with Client(workers) as client:
-            result = meanwhile(lambda: run_on(server, root, dask=client))
-            wait_for_scores(server, 15)
-            workers.scale(0)
-            _, run = result()
-    assert (run["exit"], run["message"]) == (3, "stopped: no worker of the cluster is left")
+        result = meanwhile(lambda: run_on(server, root, dask=workers.scheduler_address))
+        wait_for_scores(server, 15)
+        workers.scale(0) if gone == "workers" else workers.close()
+        _, run = result()
+    assert run["exit"] == 3
+    assert run["message"].startswith(("stopped: no worker of the cluster is left", "stopped: the cluster's scheduler"))
     assert run["not_sent"]["stopped"] > 0
     nothing_paid_beyond_what_is_listed(server, run)
     with connected("local", workers=2) as client:
