@@ -74,7 +74,9 @@ def main() -> None:
             many, peak = share_of_ideal(root, Path(folder, f"there{n}"), args, dask=cluster)
             here.append(one)
             there.append(many)
-            print(f"round {n + 1}: one process {one:.1%}, {args.workers} workers {many:.1%}, at most {peak} at once")
+            print(
+                f"round {n + 1}: one process {one:.1%}, {args.workers} workers {many:.1%}, at most {peak} at once"
+            )
             if peak > args.limit:
                 raise SystemExit(f"{peak} at once, limit {args.limit}")
     share = statistics.median(there)

@@ -112,7 +112,9 @@ def with_manifest(root: Path, make_png: Callable[..., bytes], mp4: bytes) -> Pat
 
 
 def told(dataset: Any) -> list[tuple[Any, ...]]:
-    return [(s.id, s.label, s.media_type, s.sha256, s.size, s.problem, s.attack_type) for s in dataset.samples]
+    return [
+        (s.id, s.label, s.media_type, s.sha256, s.size, s.problem, s.attack_type) for s in dataset.samples
+    ]
 
 
 def test_a_dataset_on_s3_is_that_of_the_same_files_here(uploaded, make_png, mp4_bytes, tmp_path):
@@ -140,7 +142,9 @@ def test_a_folder_on_s3_has_the_rows_of_the_same_folder_here(uploaded, picture_f
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_other_manifests_are_read_from_s3_too(uploaded, picture_folder, kind):
     here = picture_folder(bona_fide=1, attack=1)
-    frame = pd.DataFrame({"path": ["bona_fide/00000.png", "attack/replay/00000.png"], "label": ["real", "fake"]})
+    frame = pd.DataFrame(
+        {"path": ["bona_fide/00000.png", "attack/replay/00000.png"], "label": ["real", "fake"]}
+    )
     if kind == "jsonl":
         frame.to_json(here / "m.jsonl", orient="records", lines=True)
     else:
@@ -168,7 +172,7 @@ def test_run_scores_and_report_go_the_whole_road_on_s3(
     assert again.provenance.digest == table.provenance.digest
     write_report(evaluate(again), path="s3://faces/reports/road.html")
     page = storage.get_object(Bucket="faces", Key="reports/road.html")["Body"].read().decode()
-    assert page.startswith("<!doctype html>") or page.startswith("<!DOCTYPE html>")
+    assert page.lower().startswith("<!doctype html>")
 
 
 def test_the_commands_take_s3_and_workers_read_from_it(uploaded, storage, picture_folder, sandbox, tmp_path):
@@ -179,7 +183,9 @@ def test_the_commands_take_s3_and_workers_read_from_it(uploaded, storage, pictur
         return subprocess.run([sys.executable, "-m", "finauth_eval", *arguments], capture_output=True, text=True,
                               timeout=100, check=False, env=os.environ, cwd=tmp_path)  # fmt: skip
 
-    done = finauth_eval("run", there, "--endpoint", server.endpoint, "--out", "s3://faces/runs/c", "--dask", "local")
+    done = finauth_eval(
+        "run", there, "--endpoint", server.endpoint, "--out", "s3://faces/runs/c", "--dask", "local"
+    )
     assert done.returncode == 0, done.stderr
     assert "scores: s3://faces/runs/c" in done.stdout
     done = finauth_eval("evaluate", "s3://faces/runs/c", "--json", "s3://faces/runs/c/evaluation.json")
@@ -197,22 +203,23 @@ def test_a_csv_of_scores_is_read_from_s3(storage):
     storage.put_object(Bucket="faces", Key="s.csv", Body=b"label,score\nreal,0.1\nfake,0.9\n")
     assert read_scores("s3://faces/s.csv").scores.tolist() == [0.1, 0.9]
     storage.put_object(Bucket="faces", Key="e.csv", Body=b"")
-    with pytest.raises(ScoresError, match="s3://faces/e.csv: the file is empty"):
+    with pytest.raises(ScoresError, match=r"s3://faces/e\.csv: the file is empty"):
         read_scores("s3://faces/e.csv")
 
 
 def test_what_fails_while_it_is_written_does_not_appear(storage):
-    class Interrupted(Exception):
-        pass
+    def interrupted() -> None:
+        with appearing(place("s3://faces/half.txt")) as scratch:
+            scratch.write_text("half")
+            raise ZeroDivisionError
 
-    with pytest.raises(Interrupted), appearing(place("s3://faces/half.txt")) as scratch:
-        scratch.write_text("half")
-        raise Interrupted
+    with pytest.raises(ZeroDivisionError):
+        interrupted()
     assert storage.list_objects_v2(Bucket="faces", Prefix="half")["KeyCount"] == 0
 
 
 def test_a_bucket_that_is_not_there_is_said_as_a_missing_file_is(storage):
-    with pytest.raises(DatasetError, match="s3://nobodys/m.csv: there is no such folder or file"):
+    with pytest.raises(DatasetError, match=r"s3://nobodys/m\.csv: there is no such folder or file"):
         load_dataset("s3://nobodys/m.csv")
     table = ScoreTable.from_frame(pd.DataFrame({"label": ["real", "fake"], "score": [0.1, 0.9]}))
     with pytest.raises(OSError, match="bucket"):
@@ -229,7 +236,14 @@ def test_no_name_leads_out_of_its_root_on_s3(storage, name):
 
 
 @pytest.mark.parametrize(
-    "url", ["s3://key:secret@bucket/x", "s3://", "s3://bucket/../x", "simplecache::s3://bucket/x", "zip://a::s3://b"]
+    "url",
+    [
+        "s3://key:secret@bucket/x",
+        "s3://",
+        "s3://bucket/../x",
+        "simplecache::s3://bucket/x",
+        "zip://a::s3://b",
+    ],
 )
 def test_urls_that_are_no_places_are_refused_without_repeating_them(url):
     if url.startswith("simplecache"):
@@ -241,7 +255,7 @@ def test_urls_that_are_no_places_are_refused_without_repeating_them(url):
 
 
 def test_an_unknown_protocol_is_an_input_error():
-    with pytest.raises(InputError, match="^nonsense://: Protocol not known"):
+    with pytest.raises(InputError, match=r"^nonsense://: Protocol not known"):
         place("nonsense://bucket/x")
 
 

@@ -102,6 +102,7 @@ class Station:
         self._client: ApiClient | None = None
         self._leases: Any = None
         self._loaded: dict[str, tuple[Question, asyncio.Task[bytes | MediaFile]]] = {}
+        self._early: set[str] = set()
         self._reports: list[tuple[str, Report]] = []
         self._something = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -146,18 +147,22 @@ class Station:
 
         Args:
             station: Which station they are for: after a restart another one may be asked.
-            orders: What to do, in order.
+            orders: What to do; a name is sent once, however often that is ordered.
         """
         self._hear(station)
         for order in orders:
             if isinstance(order, Load):
                 self._loaded[order.name] = order.question, self._start(self._read(order))
+                if order.name in self._early:
+                    self._early.remove(order.name)
+                    self._begin(order.name)
             elif isinstance(order, Drop):
                 self._loaded.pop(order.name, None)
-            elif loaded := self._loaded.pop(
-                order.name, None
-            ):  # a second order to send the same finds nothing
-                self._start(self._carry_out(order.name, *loaded))
+                self._early.discard(order.name)
+            elif order.name in self._loaded:
+                self._begin(order.name)
+            else:  # messages may overtake each other; an order that comes twice waits here for nothing
+                self._early.add(order.name)
 
     async def collect(self, station: str, wait_s: float) -> list[tuple[str, Report]]:
         """The reports since the last call; waits for one, but not longer than ``wait_s``."""
@@ -179,6 +184,9 @@ class Station:
         if self._closed or station != self._id:
             raise RuntimeError("this station is not the one that was opened, or is closed")
         self._heard_at = time.monotonic()
+
+    def _begin(self, name: str) -> None:
+        self._start(self._carry_out(name, *self._loaded.pop(name)))
 
     def _start(self, what: Any) -> asyncio.Task[Any]:
         task = asyncio.get_running_loop().create_task(what)

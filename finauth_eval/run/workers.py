@@ -39,6 +39,9 @@ _log = logging.getLogger("finauth_eval")
 _POLL_S: Final = 0.5
 _COLLECT_S: Final = 2.0
 _SILENT_S: Final = 15.0  # no answer to a call for so long: the worker is lost
+_DELIVERIES: Final = (
+    3  # so many under way at a time: an order should not wait for the answer to the one before
+)
 _OPENING_S: Final = 60.0
 _FIRST_LOOK_S: Final = 10.0  # a worker that takes longer to get ready takes part from then on
 _NO_WORKER_S: Final = 60.0
@@ -112,7 +115,8 @@ class _Link:
         """Deliver and collect until the worker is lost or this is cancelled."""
         try:
             async with anyio.create_task_group() as both:
-                both.start_soon(self._deliver)
+                for _ in range(_DELIVERIES):
+                    both.start_soon(self._deliver)
                 both.start_soon(self._collect)
                 await self.lost.wait()
                 both.cancel_scope.cancel()
@@ -136,6 +140,8 @@ class _Link:
     async def _deliver(self) -> None:
         while not self.lost.is_set():  # a call to a lost worker may fail without ever letting others run
             await self._wanted.wait()
+            if not self._orders:  # another delivery has them
+                continue
             orders, self._orders, self._wanted = self._orders, [], anyio.Event()
             for order in orders:
                 if isinstance(order, Send) and order.name in self._waiting:

@@ -37,7 +37,9 @@ def opened(monkeypatch, tmp_path, make_png):
     """Opens a station as a worker would, with a Load for each of some pictures."""
     monkeypatch.setenv("FINAUTH_API_KEY", "demo-key")
     monkeypatch.setenv("FINAUTH_API_SECRET", "demo-secret")
-    monkeypatch.setattr(distributed, "get_worker", lambda: type("Worker", (), {"scheduler": None, "loop": None}))
+    monkeypatch.setattr(
+        distributed, "get_worker", lambda: type("Worker", (), {"scheduler": None, "loop": None})
+    )
 
     async def open_station(server, *, leases: int = 10, abandoned_after_s: float = 30.0) -> Any:
         async def give(**_: object) -> Leases:
