@@ -30,6 +30,8 @@ from .plots import RocDisplay as RocDisplay
 from .plots import ScoreDistributionDisplay as ScoreDistributionDisplay
 from .plots import ThresholdDisplay as ThresholdDisplay
 from .policy_files import read_policies as read_policies
+from .production import Production as Production
+from .production import watch as watch
 from .recommendation import AcceptReviewReject as AcceptReviewReject
 from .recommendation import BestFBeta as BestFBeta
 from .recommendation import EqualError as EqualError
@@ -45,8 +47,12 @@ from .report import write_report as write_report
 from .run.credentials import Credentials as Credentials
 from .run.runner import collect_scores as collect_scores
 from .run.runner import plan_run as plan_run
+from .scanning import scan_scores as scan_scores
 from .scores import Provenance as Provenance
 from .scores import ScoreTable as ScoreTable
 from .scores import read_scores as read_scores
+from .slicing import Windows as Windows
+from .tallied import Tallied as Tallied
+from .tallied import summed as summed
 
 __version__: str

@@ -5,33 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import pandas as pd
-
 from finauth_eval.metrics.bootstrapped import equal_error
 from finauth_eval.metrics.clustered_auc import clustered_auc
 from finauth_eval.metrics.clustered_rates import clustered_points
 from finauth_eval.metrics.delong import auc
 from finauth_eval.metrics.rates import OperatingPoint, operating_points
-from finauth_eval.samples import require_column
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
     from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.equal_error import EqualErrorRate
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.replicates import Replicates
-    from finauth_eval.samples import ClassCounts, SampleArrays
-    from finauth_eval.scores import ScoreTable
+    from finauth_eval.samples import ClassCounts
+    from finauth_eval.tallied import Part
 
 __all__ = [
     "FEW",
     "AttackTypeResult",
-    "SliceColumn",
     "SliceResult",
     "area",
     "attack_types",
@@ -41,8 +34,6 @@ __all__ = [
 
 FEW: Final = 30
 """Fewer scored samples than this say little."""
-MISSING: Final = "(missing)"
-_MOST_SLICES: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -96,43 +87,6 @@ class SliceResult:
             "operating_points": [point.to_dict() for point in self.operating_points],
             "small": self.small,
         }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SliceColumn:
-    """A column to slice by.
-
-    Attributes:
-        name: The column's name.
-        values: Its distinct values as text, ascending; blanks are the last one.
-        codes: Each row's position in ``values``, shape (n,).
-    """
-
-    name: str
-    values: tuple[str, ...]
-    codes: NDArray[np.intp]
-
-    @classmethod
-    def of(cls, scores: ScoreTable, name: str) -> SliceColumn:
-        """From a table.
-
-        Raises:
-            ValueError: There is no such column, or it has too many different values.
-        """
-        require_column(scores, name)
-        codes, found = pd.factorize(scores.frame[name])
-        texts = [str(value) for value in found]
-        if len(texts) > _MOST_SLICES:
-            raise ValueError(
-                f"column {name!r} has {len(texts)} different values; a slice of each would say nothing (at most"
-                f" {_MOST_SLICES}); name a column with fewer values"
-            )
-        values = sorted({*texts})
-        position = {text: i for i, text in enumerate(values)}
-        # the last one is for code -1; a value that is called like the blanks joins them
-        lookup = np.array([*(position[text] for text in texts), position.get(MISSING, len(values))])
-        blank = [MISSING] if (codes < 0).any() and MISSING not in position else []
-        return cls(name=name, values=(*values, *blank), codes=lookup[codes])
 
 
 def area(counts: ScoreCounts, clustered: ClusteredScores | None, *, confidence: float) -> Estimate:
@@ -190,32 +144,27 @@ def attack_types(
 
 
 def slices(
-    column: SliceColumn,
-    rows: SampleArrays,
+    column: str,
+    parts: Mapping[str, Part],
     thresholds: Sequence[tuple[float, str]],
     *,
-    clusters: NDArray[np.intp] | None,
+    clusters: Mapping[str, ClusteredScores | None],
     confidence: float,
 ) -> dict[str, SliceResult]:
     """The samples of each value of a column by themselves, in the order of the values.
 
     Args:
-        column: The column, a code a row.
-        rows: All samples of the table that the column is from.
+        column: The column's name.
+        parts: The samples of each value, counted.
         thresholds: The operating points, each with where it is from.
-        clusters: The cluster of each row of the table, shape (n,); ``None`` where samples are independent.
+        clusters: The same samples with their clusters, for the values in which some cluster has several.
         confidence: Nominal coverage of the intervals, in (0, 1).
     """
-    order = np.argsort(column.codes, kind="stable")
-    ends = np.searchsorted(column.codes[order], np.arange(len(column.values) + 1))
     found = {}
-    for i, value in enumerate(column.values):
-        own = order[ends[i] : ends[i + 1]]
-        part = rows.take(own)
-        counts, sizes = part.counts(), part.class_counts()
-        clustered = part.clustered(counts, None if clusters is None else clusters[own])
+    for value, part in parts.items():
+        counts, sizes, clustered = part.counts, part.sizes, clusters.get(value)
         found[value] = SliceResult(
-            column=column.name,
+            column=column,
             value=value,
             counts=sizes,
             auc=area(counts, clustered, confidence=confidence),

@@ -6,8 +6,8 @@ million rows of few words stay small.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from finauth_eval.errors import ScoresError
 from finauth_eval.labels import ACCEPTED, parse_label
 
-__all__ = ["COLUMNS", "ScoreRange", "name_columns", "read_columns", "refuse_twins", "where"]
+__all__ = [
+    "BLANK", "COLUMNS", "OUTCOMES", "TEXT_COLUMNS", "ScoreRange", "class_codes", "name_columns", "read_columns", "refuse_twins", "text_codes",
+    "where",
+]  # fmt: skip
 
 ScoreRange = Literal["unit", "any"]
 
@@ -24,36 +27,40 @@ COLUMNS: Final = (
     "sample_id", "label", "score", "outcome", "reason", "threshold", "result", "attack_type", "subject", "media_type",
     "split", "sha256", "region", "request_id", "received_at", "time_used_ms", "round_trip_ms", "attempts", "cached",
 )  # fmt: skip
-_TEXT: Final = frozenset({
+TEXT_COLUMNS: Final = frozenset({
     "outcome", "reason", "attack_type", "subject", "media_type", "split", "sha256", "region", "request_id",
     "received_at",
 })  # fmt: skip
-_BLANK: Final = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>"})
-_OUTCOMES: Final = ("scored", "no_response", "not_sent")
+BLANK: Final = frozenset({"", "na", "n/a", "nan", "none", "null", "<na>"})
+OUTCOMES: Final = ("scored", "no_response", "not_sent")
 
 
-def read_columns(frame: pd.DataFrame, *, score_range: ScoreRange, source: str) -> dict[str, Any]:
+def read_columns(
+    frame: pd.DataFrame, *, score_range: ScoreRange, source: str, rows_before: int = 0
+) -> dict[str, Any]:
     """An array for each of ``COLUMNS``, and the frame's further columns as they are.
 
     Args:
         frame: With at least ``score``, as ``name_columns`` gives it; without ``label`` every label is missing.
         score_range: ``"unit"`` refuses scores outside [0, 1]; ``"any"`` takes every finite number.
         source: What to call the data in messages.
+        rows_before: How many rows of the source come before the frame's, for messages.
 
     Raises:
         ScoresError: A value is not what its column holds; the message names the row.
     """
     _refuse_nested(frame, source)
-    columns: dict[str, Any] = {"sample_id": _sample_ids(frame)}
+    place = _Place(source, rows_before)
+    columns: dict[str, Any] = {"sample_id": _sample_ids(frame, rows_before)}
     columns["label"] = label = (
-        _labels(frame["label"], source=source) if "label" in frame.columns else _no_labels(len(frame))
+        _labels(frame["label"], place) if "label" in frame.columns else _no_labels(len(frame))
     )
-    columns["score"] = score = _scores(frame["score"], score_range=score_range, source=source)
-    columns["outcome"] = _outcomes(frame, np.isnan(score), source=source)
+    columns["score"] = score = _scores(frame["score"], place, score_range=score_range)
+    columns["outcome"] = _outcomes(frame, np.isnan(score), place)
     columns["attack_type"] = _attack_types(frame, label.codes == 1)
     for name in COLUMNS:
         if name not in columns:
-            columns[name] = _standard_column(frame, name, source=source)
+            columns[name] = _standard_column(frame, name, place)
     ordered = {name: columns[name] for name in COLUMNS}
     return ordered | {str(name): frame[name].array for name in frame.columns if name not in ordered}
 
@@ -118,21 +125,51 @@ def where(frame_row: int) -> str:
     return f"row {frame_row + 1} (line {frame_row + 2})"
 
 
-def _sample_ids(frame: pd.DataFrame) -> Any:
+class _Place(NamedTuple):
+    """What rows are of, and how many come before the first."""
+
+    source: str
+    rows_before: int
+
+    def row(self, i: int | np.integer[Any]) -> str:
+        return f"{self.source}: {where(self.rows_before + int(i))}"
+
+    def column(self, name: str) -> _Place:
+        return self._replace(source=f"{self.source} ({name})")
+
+
+def class_codes(words: Iterable[object]) -> NDArray[np.int8]:
+    """The class of each label: 0 bona fide, 1 attack, -1 for what is no label."""
+    codes = {"bona_fide": 0, "attack": 1, None: -1}
+    return np.array([codes[parse_label(word)] for word in words], dtype=np.int8)
+
+
+def text_codes(words: Iterable[object]) -> tuple[list[str], NDArray[np.intp]]:
+    """The texts that words of a column stand for, and which one each is of, -1 for a blank.
+
+    The codes have one more entry than there are words: the last, -1, is for missing values of code -1.
+    """
+    kept = [str(word).strip() for word in words]
+    categories = list(dict.fromkeys(word for word in kept if word.lower() not in BLANK))
+    index = {word: code for code, word in enumerate(categories)}
+    return categories, np.array([*(index.get(word, -1) for word in kept), -1], dtype=np.intp)
+
+
+def _sample_ids(frame: pd.DataFrame, rows_before: int) -> Any:
     if "sample_id" in frame.columns:
         return frame["sample_id"].astype(str).array
-    return np.arange(1, len(frame) + 1)
+    return np.arange(rows_before + 1, rows_before + len(frame) + 1)
 
 
-def _labels(column: pd.Series[Any], *, source: str) -> pd.Categorical[Any]:
+def _labels(column: pd.Series[Any], place: _Place) -> pd.Categorical[Any]:
     codes, words = pd.factorize(column)  # one look at each distinct word, not at each row
-    classes = [parse_label(word) for word in words]
-    bad = next((i for i, word in enumerate(classes) if word is None), None)
+    classes = class_codes(words)
+    bad = next((i for i, code in enumerate(classes) if code < 0), None)
     if bad is not None or (codes < 0).any():
         row = int(np.argmax(codes < 0)) if bad is None else int(np.argmax(codes == bad))
         seen = "blank" if bad is None or not str(words[bad]).strip() else repr(str(words[bad]))
-        raise ScoresError(f"{source}: {where(row)}: label is {seen}; expected one of {ACCEPTED}")
-    lookup = np.array([1 if label == "attack" else 0 for label in classes] or [0], dtype=np.int8)
+        raise ScoresError(f"{place.row(row)}: label is {seen}; expected one of {ACCEPTED}")
+    lookup = classes if classes.size else np.zeros(1, dtype=np.int8)
     return pd.Categorical.from_codes(lookup[codes], categories=pd.Index(["bona_fide", "attack"]))
 
 
@@ -142,53 +179,51 @@ def _no_labels(n: int) -> pd.Categorical[Any]:
     )
 
 
-def _scores(column: pd.Series[Any], *, score_range: ScoreRange, source: str) -> NDArray[np.float64]:
+def _scores(column: pd.Series[Any], place: _Place, *, score_range: ScoreRange) -> NDArray[np.float64]:
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
-        values = _parsed_scores(column, source=source)
+        values = _parsed_scores(column, place)
     with np.errstate(invalid="ignore"):
         outside = np.isinf(values) if score_range == "any" else (values < 0) | (values > 1)
     if outside.any():
         row = int(np.argmax(outside))
         hint = "a finite number" if score_range == "any" else "a number in [0, 1] (or --score-range any)"
-        raise ScoresError(f"{source}: {where(row)}: score is {values[row]:g}; expected {hint}")
+        raise ScoresError(f"{place.row(row)}: score is {values[row]:g}; expected {hint}")
     return values
 
 
-def _parsed_scores(column: pd.Series[Any], *, source: str) -> NDArray[np.float64]:
+def _parsed_scores(column: pd.Series[Any], place: _Place) -> NDArray[np.float64]:
     text = column.astype("string").str.strip()
-    blank = text.isna() | text.str.lower().isin(_BLANK)
+    blank = text.isna() | text.str.lower().isin(BLANK)
     values = pd.to_numeric(text.mask(blank), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     bad = np.isnan(values) & ~blank.to_numpy(dtype=bool)
     if bad.any():
         row = int(np.argmax(bad))
         raise ScoresError(
-            f"{source}: {where(row)}: score is {str(column.iloc[row])!r}; expected a number, or blank for no response"
+            f"{place.row(row)}: score is {str(column.iloc[row])!r}; expected a number, or blank for no response"
         )
     return values
 
 
-def _outcomes(frame: pd.DataFrame, missing: NDArray[np.bool_], *, source: str) -> pd.Categorical[Any]:
+def _outcomes(frame: pd.DataFrame, missing: NDArray[np.bool_], place: _Place) -> pd.Categorical[Any]:
     codes = missing.astype(np.int8)  # scored, or no response
     if "outcome" in frame.columns:
         stated = frame["outcome"].astype("string").str.strip().fillna("")
-        unknown = ~stated.isin([*_OUTCOMES, ""]).to_numpy(dtype=bool)
+        unknown = ~stated.isin([*OUTCOMES, ""]).to_numpy(dtype=bool)
         if unknown.any():
             row = int(np.argmax(unknown))
             raise ScoresError(
-                f"{source}: {where(row)}: outcome is {stated.iloc[row]!r}; expected one of {', '.join(_OUTCOMES)}"
+                f"{place.row(row)}: outcome is {stated.iloc[row]!r}; expected one of {', '.join(OUTCOMES)}"
             )
         odd = (stated == "scored").to_numpy(dtype=bool) & missing
         odd |= stated.isin(["no_response", "not_sent"]).to_numpy(dtype=bool) & ~missing
         if odd.any():
             row = int(np.argmax(odd))
             has = "no score" if missing[row] else "a score"
-            raise ScoresError(
-                f"{source}: {where(row)}: outcome is {stated.iloc[row]!r} but the row has {has}"
-            )
+            raise ScoresError(f"{place.row(row)}: outcome is {stated.iloc[row]!r} but the row has {has}")
         codes[(stated == "not_sent").to_numpy(dtype=bool)] = 2
-    return pd.Categorical.from_codes(codes, categories=pd.Index(_OUTCOMES))
+    return pd.Categorical.from_codes(codes, categories=pd.Index(OUTCOMES))
 
 
 def _attack_types(frame: pd.DataFrame, is_attack: NDArray[np.bool_]) -> pd.Categorical[Any]:
@@ -199,30 +234,21 @@ def _attack_types(frame: pd.DataFrame, is_attack: NDArray[np.bool_]) -> pd.Categ
     return pd.Categorical.from_codes(codes, categories=kinds.categories).remove_unused_categories()
 
 
-def _standard_column(frame: pd.DataFrame, name: str, *, source: str) -> Any:
+def _standard_column(frame: pd.DataFrame, name: str, place: _Place) -> Any:
     present = name in frame.columns
-    if name in _TEXT:
+    if name in TEXT_COLUMNS:
         return _text(frame[name]) if present else _no_text(len(frame))
     if name in ("result", "cached"):
-        return _booleans(frame[name], name=name, source=source) if present else _none(len(frame), "boolean")
+        return _booleans(frame[name], place, name=name) if present else _none(len(frame), "boolean")
     if name == "threshold":
-        return (
-            _scores(frame[name], score_range="any", source=f"{source} ({name})")
-            if present
-            else _nans(len(frame))
-        )
-    return _numbers(frame[name], name=name, source=source) if present else _none(len(frame), "Int64")
+        return _scores(frame[name], place.column(name), score_range="any") if present else _nans(len(frame))
+    return _numbers(frame[name], place, name=name) if present else _none(len(frame), "Int64")
 
 
 def _text(column: pd.Series[Any]) -> pd.Categorical[Any]:
     """Texts as a categorical (a million rows of few words are small); blanks are missing."""
     codes, words = pd.factorize(column)
-    kept = [str(word).strip() for word in words]
-    categories = list(dict.fromkeys(word for word in kept if word.lower() not in _BLANK))
-    index = {word: code for code, word in enumerate(categories)}
-    lookup = np.array(
-        [index.get(word, -1) for word in kept] + [-1]
-    )  # the last is for missing values, code -1
+    categories, lookup = text_codes(words)
     return pd.Categorical.from_codes(lookup[codes], categories=pd.Index(categories, dtype=object))
 
 
@@ -240,21 +266,19 @@ def _none(n: int, dtype: Literal["boolean", "Int64"]) -> Any:
     return pd.arrays.IntegerArray(np.zeros(n, dtype=np.int64), np.ones(n, dtype=bool))
 
 
-def _booleans(column: pd.Series[Any], *, name: str, source: str) -> Any:
+def _booleans(column: pd.Series[Any], place: _Place, *, name: str) -> Any:
     words = column.astype("string").str.strip().str.lower()
     known = words.map({"true": True, "false": False, "1": True, "0": False, "1.0": True, "0.0": False})
-    bad = (known.isna() & ~(words.isna() | words.isin(_BLANK))).to_numpy(dtype=bool)
+    bad = (known.isna() & ~(words.isna() | words.isin(BLANK))).to_numpy(dtype=bool)
     if bad.any():
         row = int(np.argmax(bad))
-        raise ScoresError(
-            f"{source}: {where(row)}: {name} is {str(column.iloc[row])!r}; expected true or false"
-        )
+        raise ScoresError(f"{place.row(row)}: {name} is {str(column.iloc[row])!r}; expected true or false")
     return known.astype("boolean").array
 
 
-def _numbers(column: pd.Series[Any], *, name: str, source: str) -> Any:
-    values = _scores(column, score_range="any", source=f"{source} ({name})")
+def _numbers(column: pd.Series[Any], place: _Place, *, name: str) -> Any:
+    values = _scores(column, place.column(name), score_range="any")
     if (values != np.round(values))[~np.isnan(values)].any():
         row = int(np.argmax((values != np.round(values)) & ~np.isnan(values)))
-        raise ScoresError(f"{source}: {where(row)}: {name} is {values[row]:g}; expected a whole number")
+        raise ScoresError(f"{place.row(row)}: {name} is {values[row]:g}; expected a whole number")
     return pd.array(values, dtype="Float64").astype("Int64")

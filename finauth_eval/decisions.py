@@ -12,18 +12,20 @@ from finauth_eval.metrics.audit import DecisionAudit, audit_decisions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
+
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.scores import ScoreTable
 
-__all__ = ["audit", "current_threshold", "operating_thresholds", "running_threshold"]
+__all__ = ["audit_of", "current_threshold", "operating_thresholds", "running_threshold"]
 
 
-def audit(scores: ScoreTable) -> DecisionAudit:
-    """Compare each answer's own decision with its own score and threshold."""
-    result = scores.frame["result"]
+def audit_of(frame: pd.DataFrame) -> DecisionAudit:
+    """Compare each answer's own decision with its own score and threshold, in a score table's frame."""
+    result = frame["result"]
     return audit_decisions(
-        scores.scores,
-        scores.frame["threshold"].to_numpy(dtype=np.float64),
+        frame["score"].to_numpy(),
+        frame["threshold"].to_numpy(dtype=np.float64),
         result.fillna(value=False).to_numpy(dtype=bool),
         has_result=result.notna().to_numpy(dtype=bool),
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.metrics.replicates import Replicates
-    from finauth_eval.samples import ClassCounts, SampleArrays
+    from finauth_eval.tallied import Part
 
 __all__ = ["about_answers", "about_bootstrap", "about_clusters", "about_samples", "about_scores"]
 
@@ -30,14 +30,14 @@ FEWEST_CLUSTERS: Final = 10
 """The fewest clusters for which the coverage of the clustered intervals was simulated."""
 
 
-def about_samples(sizes: ClassCounts, rows: SampleArrays, attack_types: Mapping[str, int]) -> Iterator[str]:
+def about_samples(samples: Part, attack_types: Mapping[str, int]) -> Iterator[str]:
     """Classes, scores and attack types that are missing or few.
 
     Args:
-        sizes: Samples with and without a score.
-        rows: Every sample.
+        samples: Every sample.
         attack_types: How many scored attacks of each type there are.
     """
+    sizes = samples.sizes
     if not sizes.attack or not sizes.bona_fide:
         missing, rest = ("attack", "misses") if sizes.bona_fide else ("bona fide sample", "false alarms")
         yield f"No {missing} has a score: {rest} and everything that compares the classes is undefined."
@@ -47,7 +47,7 @@ def about_samples(sizes: ClassCounts, rows: SampleArrays, attack_types: Mapping[
             f"{silent} samples got no score ({sizes.no_response_bona_fide} bona fide,"
             f" {sizes.no_response_attack} attacks); they are in no rate but the no-response bounds."
         )
-    unsent = int(rows.not_sent.sum())
+    unsent = samples.n_unsent
     if unsent:
         yield f"{unsent} samples were never sent and are in no rate."
     if UNSPECIFIED in attack_types:
@@ -58,7 +58,7 @@ def about_samples(sizes: ClassCounts, rows: SampleArrays, attack_types: Mapping[
     few = [f"{name} ({n})" for name, n in attack_types.items() if n < FEW]
     if few:
         yield f"Attack types with fewer than {FEW} scored samples, about which little can be said: {', '.join(few)}."
-    lost = sorted(rows.attack_types_seen() - {*attack_types}) if silent or unsent else []
+    lost = sorted(samples.attack_types_seen() - {*attack_types}) if silent or unsent else []
     if lost:
         yield f"Attack types without any scored sample, left out of the worst type: {', '.join(lost)}."
 

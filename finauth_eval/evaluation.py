@@ -5,16 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from finauth_eval import decisions, doubts, overview
-from finauth_eval.breakdown import (
-    AttackTypeResult,
-    SliceColumn,
-    SliceResult,
-    area,
-    attack_types,
-    rates_at,
-    slices,
-)
+import numpy as np
+
+from finauth_eval import doubts, overview
+from finauth_eval.breakdown import AttackTypeResult, SliceResult, area, attack_types, rates_at, slices
 from finauth_eval.decisions import operating_thresholds, running_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.metrics import bootstrapped
@@ -36,6 +30,8 @@ from finauth_eval.samples import (
 )
 from finauth_eval.shown import notebook
 from finauth_eval.shown.numbers import confidence_words
+from finauth_eval.slicing import SliceColumn
+from finauth_eval.tallied import Part, Tallied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -162,7 +158,7 @@ def _table(shown: overview.TextTable) -> Markup:
 
 
 def evaluate(
-    scores: ScoreTable,
+    scores: ScoreTable | Tallied,
     *,
     thresholds: Sequence[float] = (),
     by: Sequence[str] = (),
@@ -175,10 +171,11 @@ def evaluate(
     """Measure how well the scores tell attacks from bona fide samples.
 
     Args:
-        scores: The table; rows without a score are counted beside every metric.
+        scores: The table, or samples that were counted (``scan_scores``), which gives the same result; rows without a
+            score are counted beside every metric.
         thresholds: Operating points to measure beside the first, which is the run's own threshold where all answers
             name the same one, else 0.5.
-        by: Columns whose values are evaluated each by itself.
+        by: Columns whose values are evaluated each by itself; of counted samples those that they were counted by.
         cluster: Column that says which samples belong together; ``None`` is ``subject`` where that is filled,
             ``"none"`` no column. Where some value of it has more than one sample, the intervals of areas, rates and
             of all that is bootstrapped take its values, not the samples, as independent, and name another method.
@@ -194,8 +191,10 @@ def evaluate(
 
     Raises:
         NothingToEvaluate: No sample has a score.
+        ScoresError: There are no labels.
         ValueError: An unknown column, a threshold that is not finite (or not in [0, 1] where the scores are), or a
-            confidence or number of replicates out of range.
+            confidence or number of replicates out of range; or counted samples that belong together, for which
+            intervals need the samples.
 
     Example:
         >>> import pandas as pd
@@ -207,19 +206,26 @@ def evaluate(
     valid_confidence(confidence)
     if bootstrap is not None and bootstrap < 0:
         raise ValueError(f"bootstrap is {bootstrap}; expected a number of replicates, or 0 for none")
-    together = cluster_column(scores, cluster)
-    columns = {name: SliceColumn.of(scores, name) for name in by}
-    rows = SampleArrays.of(scores)
-    sizes = rows.class_counts()
+    tallied = scores if isinstance(scores, Tallied) else Tallied.of(scores, by, cluster="none", split=False)
+    tallied.require_labels()
+    everything = tallied.everything()
+    parts = {name: tallied.slices_of(name) for name in by}
+    counts, sizes = everything.counts, everything.sizes
+    together = None
+    clustered: ClusteredScores | None = None
+    clusters: Mapping[str, Mapping[str, ClusteredScores | None]] = {}
+    if isinstance(scores, Tallied):
+        blank = scores.blank_subjects(cluster)
+    else:
+        together = cluster_column(scores, cluster)
+        blank = 0 if cluster else blank_subjects(scores)
+        clustered, clusters = _together(scores, together, counts, parts)
     if not sizes.bona_fide + sizes.attack:
         raise NothingToEvaluate(
             f"{scores.provenance.source}: none of {len(scores)} samples has a score; nothing can be evaluated"
         )
-    counts = rows.counts()
-    audit = decisions.audit(scores)
+    audit = tallied.audit
     wanted = operating_thresholds(thresholds, audit.thresholds_seen, counts)
-    clusters = cluster_codes(scores, together)
-    clustered = rows.clustered(counts, clusters)
     points = rates_at(wanted, counts, clustered, confidence=confidence)
     replicates = _replicates(counts, clustered, bootstrap, seed=seed)
     auc = area(counts, clustered, confidence=confidence)
@@ -243,8 +249,8 @@ def evaluate(
         operating_points=points,
         attack_types=types,
         slices={
-            name: slices(column, rows, wanted, clusters=clusters, confidence=confidence)
-            for name, column in columns.items()
+            name: slices(name, own, wanted, clusters=clusters.get(name, {}), confidence=confidence)
+            for name, own in parts.items()
         },
         no_response_bounds=no_response_bounds(
             points[0],
@@ -255,14 +261,35 @@ def evaluate(
         decision_audit=audit,
         score_counts=counts,
         warnings=(
-            *doubts.about_samples(sizes, rows, {name: own.n for name, own in types.items()}),
+            *doubts.about_samples(everything, {name: own.n for name, own in types.items()}),
             *doubts.about_scores(counts, auc, points[0]),
             *doubts.about_answers(audit),
-            *doubts.about_clusters(clustered, together, blank=0 if cluster else blank_subjects(scores)),
+            *doubts.about_clusters(clustered, together, blank=blank),
             *doubts.about_bootstrap(clustered, replicates, bootstrap, auc),
         ),
         provenance=scores.provenance,
     )
+
+
+def _together(
+    scores: ScoreTable, column: str | None, counts: ScoreCounts, parts: Mapping[str, Mapping[str, Part]]
+) -> tuple[ClusteredScores | None, dict[str, dict[str, ClusteredScores | None]]]:
+    """The samples with their clusters, all of them and those of each slice, where some cluster has several."""
+    codes = cluster_codes(scores, column)
+    if codes is None:
+        return None, {}
+    rows = SampleArrays.of(scores)
+    clustered = rows.clustered(counts, codes)
+    found: dict[str, dict[str, ClusteredScores | None]] = {}
+    for name, values in parts.items() if clustered is not None else ():
+        own = SliceColumn.of(scores, name)
+        order = np.argsort(own.codes, kind="stable")
+        ends = np.searchsorted(own.codes[order], np.arange(len(own.values) + 1))
+        found[name] = {}
+        for i, value in enumerate(own.values):
+            members = order[ends[i] : ends[i + 1]]
+            found[name][value] = rows.take(members).clustered(values[value].counts, codes[members])
+    return clustered, found
 
 
 def _replicates(

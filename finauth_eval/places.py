@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from finauth_eval.errors import InputError, MissingExtra
 
-__all__ = ["Place", "Remote", "appearing", "as_file", "place", "size_of"]
+__all__ = ["Place", "Remote", "appearing", "as_file", "place", "size_of", "streamed"]
 
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HERE: Final = ("file", "local")
@@ -202,6 +202,16 @@ def appearing(target: Place) -> Iterator[Path]:
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def streamed(source: Place) -> Iterator[Any]:
+    """What readers of Parquet take, where only part of it is read: the path, or a remote file that fetches that part."""
+    if not isinstance(source, Remote):
+        yield source
+        return
+    with source._store() as store, store.open(source.key, "rb") as stream:  # noqa: SLF001 - its own module
+        yield stream
 
 
 def size_of(file: Place) -> int:

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import pandas as pd
 
-from finauth_eval.breakdown import SliceColumn
 from finauth_eval.choosing.basis import Basis
 from finauth_eval.choosing.choice import ExpectedCost, Guarantee, Infeasible, Kept, Need
 from finauth_eval.choosing.choose import choose
+from finauth_eval.choosing.material import Material
 from finauth_eval.choosing.unseen import OutOfFold, deployed
-from finauth_eval.decisions import current_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.holdout import hold_out
 from finauth_eval.metrics.estimate import finite_or_none
@@ -30,7 +29,7 @@ from finauth_eval.policies import (
     Policy,
     Youden,
 )
-from finauth_eval.samples import ClusteredSamples, clusters_in_words
+from finauth_eval.samples import clusters_in_words
 from finauth_eval.shown import notebook
 from finauth_eval.shown.numbers import confidence_words, rate, threshold
 
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.scores import Provenance, ScoreTable
+    from finauth_eval.tallied import Tallied
 
 __all__ = [
     "AcceptReviewReject",
@@ -288,7 +288,7 @@ def _rates(point: OperatingPoint | None) -> tuple[str, str]:
 
 
 def recommend(
-    scores: ScoreTable,
+    scores: ScoreTable | Tallied,
     policies: Sequence[Policy],
     *,
     by: str | None = None,
@@ -307,9 +307,11 @@ def recommend(
     one sample a subject, and its ``n`` is the number of subjects.
 
     Args:
-        scores: The table; only rows with a score are used.
+        scores: The table, or samples that were counted (``scan_scores``), which gives the same answer; only rows with a
+            score are used.
         policies: The goals; answers come in their order.
-        by: A column whose values get thresholds of their own, beside those of all samples.
+        by: A column whose values get thresholds of their own, beside those of all samples; of counted samples one that
+            they were counted by.
         joint: Whether each goal's promise is to hold in all segments at once with its confidence (each segment then
             gets 1 - (1 - confidence) / segments); otherwise it holds with it in each segment by itself. Promises of
             several goals, or of a goal and its constraints, hold each by itself in either case.
@@ -342,14 +344,14 @@ def recommend(
     if not policies:
         raise ValueError("no policy was given; name at least one goal, such as MaxBpcer(0.01)")
     seed = 0 if seed is None else seed
-    samples = ClusteredSamples.of(scores, cluster)
+    material = Material.of(scores, by=by, cluster=cluster)
+    samples = material.samples
     if not samples.arrays.scores.size:
         raise NothingToEvaluate(
             f"{scores.provenance.source}: none of {len(scores)} samples has a score; no threshold can be chosen"
         )
-    apart = hold_out(scores, samples, holdout, rng=np.random.default_rng([seed, _HOLDOUT_STREAM]))
-    column = None if by is None else SliceColumn.of(scores, by)
-    codes = None if column is None else column.codes[scores.scored]
+    rng = np.random.default_rng([seed, _HOLDOUT_STREAM])
+    apart = hold_out(samples, holdout, splits=material.splits, rng=rng)
     every = samples.arrays.scores
     unit = bool(every.min() >= 0 and every.max() <= 1)  # of the table; a part of it may only look so
 
@@ -357,12 +359,12 @@ def recommend(
         own: NDArray[np.bool_], *, shared_by: int = 1, within: tuple[str, str] | None = None
     ) -> Recommendations:
         basis = Basis.of(
-            samples.take(apart.chosen_on & own), confidence=confidence, current=current_threshold(scores),
+            samples.take(apart.chosen_on * own), confidence=confidence, current=material.current,
             seed=seed, unit=unit, types=samples.arrays.take(own).scored_types(), shared_by=shared_by,
             quickly=not intervals,
         )  # fmt: skip
         unseen = None
-        if apart.measured_on is not None and (kept := apart.measured_on & own).any():
+        if apart.measured_on is not None and (kept := apart.measured_on * own).any():
             unseen = basis.on(samples.take(kept))
         folds = OutOfFold(basis, stream=_FOLDS_STREAM) if cross_fit and apart.by is None else None
         shared = () if apart.by != "split" or unseen is None else _shared_note(basis, unseen)
@@ -378,19 +380,17 @@ def recommend(
             provenance=scores.provenance,
         )
 
-    pooled = answers(np.ones_like(apart.chosen_on))
-    if column is None or codes is None:
+    pooled = answers(np.ones(every.size, dtype=bool))
+    if by is None:
         return pooled
     return replace(
         pooled,
         by=by,
         joint=joint,
         segments={
-            value: answers(
-                codes == i, shared_by=len(column.values) if joint else 1, within=(column.name, value)
-            )
-            for i, value in enumerate(column.values)
-            if (codes == i).any()
+            value: answers(own, shared_by=len(material.values) if joint else 1, within=(by, value))
+            for i, value in enumerate(material.values)
+            if (own := material.codes == i).any()
         },
     )
 
@@ -441,8 +441,10 @@ def _recommendation(
         unseen_by = "cross-fit"
         decided = folds.decide(policy)
         if decided is not None:
-            measured = basis.decided(decided.blocked, found.threshold, f"{policy.name}, cross-fitted")
-            unseen_cost, unseen_share = deployed(policy, basis.samples, decided.blocked, decided.reviewed)
+            measured = basis.decided(
+                decided.samples, decided.blocked, found.threshold, f"{policy.name}, cross-fitted"
+            )
+            unseen_cost, unseen_share = deployed(policy, decided.samples, decided.blocked, decided.reviewed)
             notes = (*notes, decided.words)
         else:
             notes = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,8 @@ from finauth_eval.metrics.clustered import ClusteredScores
 from finauth_eval.metrics.counts import ScoreCounts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from finauth_eval.scores import ScoreTable
@@ -22,6 +24,7 @@ __all__ = [
     "ClassCounts",
     "ClusteredSamples",
     "SampleArrays",
+    "Selection",
     "blank_subjects",
     "cluster_codes",
     "cluster_column",
@@ -30,6 +33,8 @@ __all__ = [
     "require_column",
 ]
 
+Selection: TypeAlias = "NDArray[np.bool_] | NDArray[np.int64]"
+"""Some of the samples: which rows, or how many of each row where rows stand for several."""
 UNSPECIFIED: Final = "unspecified"
 """The type of attacks without one, where others have one."""
 
@@ -74,6 +79,7 @@ class SampleArrays:
         type_codes: Position of each attack's type in ``types``, -1 for none, shape (n,).
         types: Names of the attack types.
         not_sent: Whether the sample was never sent, shape (n,).
+        weights: How many samples each row stands for, shape (n,); ``None`` where each is one.
     """
 
     scores: NDArray[np.float64]
@@ -81,6 +87,57 @@ class SampleArrays:
     type_codes: NDArray[np.integer[Any]]
     types: tuple[str, ...]
     not_sent: NDArray[np.bool_]
+    weights: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of_counts(cls, counts: ScoreCounts, types: tuple[str, ...]) -> SampleArrays:
+        """One row for each score and kind that there is a sample of: bona fide, then each type.
+
+        Args:
+            counts: The counts.
+            types: Names of the types, with at least those of the counts.
+        """
+        untyped = counts.attack.astype(np.int64)
+        for own in counts.by_attack_type.values():
+            untyped -= own
+        kinds = [
+            (counts.bona_fide.astype(np.int64), False, -1),
+            (untyped, True, -1),
+            *((own.astype(np.int64), True, types.index(name)) for name, own in counts.by_attack_type.items()),
+        ]
+        return cls.joined(
+            [
+                cls(
+                    scores=counts.scores[seen],
+                    is_attack=np.full(seen.size, attack),
+                    type_codes=np.full(seen.size, code),
+                    types=types,
+                    not_sent=np.zeros(seen.size, dtype=bool),
+                    weights=own[seen],
+                )
+                for own, attack, code in kinds
+                for seen in (np.flatnonzero(own),)
+            ],
+            types,
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[SampleArrays], types: tuple[str, ...]) -> SampleArrays:
+        """The rows of all parts, one after another; every part has these types."""
+        weights = [own.weights for own in parts if own.weights is not None]
+        empty = np.array([], dtype=np.int64)
+
+        def all_of(arrays: list[NDArray[Any]], dtype: type) -> NDArray[Any]:
+            return np.concatenate([np.array([], dtype=dtype), *arrays])
+
+        return cls(
+            scores=all_of([own.scores for own in parts], np.float64),
+            is_attack=all_of([own.is_attack for own in parts], np.bool_),
+            type_codes=all_of([own.type_codes for own in parts], np.intp).astype(np.intp),
+            types=types,
+            not_sent=all_of([own.not_sent for own in parts], np.bool_),
+            weights=np.concatenate([empty, *weights]) if weights or not parts else None,
+        )
 
     @classmethod
     def of(cls, table: ScoreTable) -> SampleArrays:
@@ -116,6 +173,7 @@ class SampleArrays:
             is_attack=self.is_attack[rows],
             type_codes=self.type_codes[rows],
             not_sent=self.not_sent[rows],
+            weights=None if self.weights is None else self.weights[rows],
         )
 
     def attack_types_seen(self) -> set[str]:
@@ -130,7 +188,39 @@ class SampleArrays:
         """The counts of every row with a score."""
         scored = ~np.isnan(self.scores)
         own = self if scored.all() else self.take(scored)
+        if own.weights is not None and (own.weights != 1).any():
+            return own._weighted()  # noqa: SLF001 - of the same class
         return ScoreCounts.from_codes(own.scores, own.is_attack, type_codes=own.type_codes, types=own.types)
+
+    def _weighted(self) -> ScoreCounts:
+        scores, rows = np.unique(self.scores, return_inverse=True)
+        kinds = np.where(self.is_attack, np.maximum(self.type_codes, -1) + 2, 0)
+
+        def total(own: NDArray[np.bool_]) -> NDArray[np.int64]:
+            found = np.bincount(rows[own], self.weights[own], minlength=scores.size)  # type: ignore[index]
+            return found.astype(np.int64)  # exact up to 2^53
+
+        named = {
+            name: total(own) for i, name in enumerate(self.types) for own in (kinds == i + 2,) if own.any()
+        }
+        return ScoreCounts(
+            scores=scores,
+            bona_fide=total(~self.is_attack),
+            attack=total(self.is_attack),
+            by_attack_type=dict(sorted(named.items())),
+        ).compact()
+
+    def share(self, which: NDArray[np.bool_], of: NDArray[np.bool_]) -> float:
+        """The share of the samples of some rows that are in others too; ``nan`` where those are none.
+
+        Args:
+            which: Mask of the rows, shape (n,).
+            of: Mask of those that the share is of, shape (n,).
+        """
+        if self.weights is None:
+            return float(np.mean(which[of])) if of.any() else float("nan")
+        total = int(self.weights[of].sum())
+        return int(self.weights[which & of].sum()) / total if total else float("nan")
 
     def clustered(
         self, counts: ScoreCounts, clusters: NDArray[np.integer[Any]] | None
@@ -151,30 +241,13 @@ class SampleArrays:
         )  # fmt: skip
         return found if found.repeated else None
 
-    def class_counts(self) -> ClassCounts:
-        """How many rows of each class have a score, and how many have none."""
-        scored = ~np.isnan(self.scores)
-        n_attack, n_scored = int(np.count_nonzero(scored & self.is_attack)), int(np.count_nonzero(scored))
-        if n_scored == scored.size:
-            return ClassCounts(
-                bona_fide=n_scored - n_attack, attack=n_attack, no_response_bona_fide=0, no_response_attack=0
-            )
-        silent = ~scored & ~self.not_sent
-        n_silent_attack = int(np.count_nonzero(silent & self.is_attack))
-        return ClassCounts(
-            bona_fide=n_scored - n_attack,
-            attack=n_attack,
-            no_response_bona_fide=int(np.count_nonzero(silent)) - n_silent_attack,
-            no_response_attack=n_silent_attack,
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ClusteredSamples:
     """The scored samples, and which of them belong together.
 
     Attributes:
-        arrays: The samples, every one with a score.
+        arrays: The samples, every one with a score; independent ones may be rows that stand for several.
         clusters: Each sample's cluster, shape (n,); ``None`` where samples are taken as independent.
         cluster: The column that the clusters are from, or ``None``.
         blank: Scored samples without a subject, where that keeps the others' subjects from being taken as clusters.
@@ -198,10 +271,34 @@ class ClusteredSamples:
         """The same samples with other scores, shape (n,)."""
         return replace(self, arrays=replace(self.arrays, scores=scores))
 
-    def take(self, rows: NDArray[np.bool_]) -> ClusteredSamples:
-        """The samples of this mask only."""
-        clusters = None if self.clusters is None else self.clusters[rows]
-        return replace(self, arrays=self.arrays.take(rows), clusters=clusters)
+    @property
+    def repeated(self) -> bool:
+        """Whether some cluster has several samples."""
+        return self.clusters is not None and bool(self.clusters.size > np.unique(self.clusters).size)
+
+    def selection(self) -> Selection:
+        """All samples, as a selection."""
+        if self.arrays.weights is not None:
+            return self.arrays.weights
+        return np.ones(self.arrays.scores.size, dtype=bool)
+
+    def take(self, selection: Selection) -> ClusteredSamples:
+        """The samples of a selection only."""
+        rows = selection > 0
+        arrays = self.arrays.take(rows)
+        if arrays.weights is not None:
+            arrays = replace(arrays, weights=selection[rows].astype(np.int64))
+        return replace(self, arrays=arrays, clusters=None if self.clusters is None else self.clusters[rows])
+
+    def followed_by(self, others: Sequence[ClusteredSamples]) -> ClusteredSamples:
+        """These samples, and then others of the same table."""
+        every = [self, *others]
+        clusters = [own.clusters for own in every if own.clusters is not None]
+        return replace(
+            self,
+            arrays=SampleArrays.joined([own.arrays for own in every], self.arrays.types),
+            clusters=np.concatenate(clusters) if clusters else None,
+        )
 
 
 def count_scores(scores: ScoreTable) -> ScoreCounts:

@@ -25,7 +25,7 @@ from finauth_eval.columns import COLUMNS, ScoreRange, name_columns, read_columns
 from finauth_eval.errors import ScoresError
 from finauth_eval.places import Place, Remote, appearing, as_file, place, size_of
 
-__all__ = ["COLUMNS", "Provenance", "ScoreTable", "read_scores"]
+__all__ = ["COLUMNS", "Provenance", "ScoreTable", "provenance_of_run", "read_run", "read_scores"]
 
 SCORES_FILE: Final = "scores.parquet"
 REPLICATES_FILE: Final = "replicates.parquet"
@@ -159,6 +159,11 @@ class ScoreTable:
         """Shape (n,): whether each sample has a score."""
         return ~np.isnan(self.scores)
 
+    @property
+    def n_scored(self) -> int:
+        """How many samples have a score."""
+        return int(self.scored.sum())
+
     def with_provenance(self, **changes: Any) -> ScoreTable:
         """The same rows under a provenance with these fields changed."""
         return replace(self, provenance=replace(self.provenance, **changes))
@@ -218,7 +223,7 @@ def read_scores(
     source = file = path
     if path.is_dir():
         file = path / SCORES_FILE
-        run = _read_run(path / RUN_FILE)
+        run = read_run(path / RUN_FILE)
     if not file.is_file():
         raise ScoresError(f"{file}: no such file; expected a run folder, a CSV or a Parquet file")
     if size_of(file) == 0:
@@ -254,7 +259,12 @@ def provenance_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _read_run(file: Place) -> dict[str, Any]:
+def read_run(file: Place) -> dict[str, Any]:
+    """What a run.json holds; nothing where there is no such file.
+
+    Raises:
+        ScoresError: It is not one that this tool wrote.
+    """
     if not file.is_file():
         return {}
     try:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -22,6 +23,7 @@ from finauth_eval.media import inspect_media
 from finauth_eval.places import Remote, appearing, place
 from finauth_eval.report import write_report
 from finauth_eval.run.runner import collect_scores
+from finauth_eval.scanning import part_files, scan_scores, worth_scanning
 from finauth_eval.scores import ScoreTable, read_scores
 
 pytest.importorskip("s3fs", reason="the extra dask is not installed")
@@ -267,3 +269,22 @@ def test_without_the_extra_a_clear_message_names_it(monkeypatch):
     with pytest.raises(MissingExtra, match=r"pip install 'finauth-eval\[dask\]'"):
         place("s3://bucket/x")
     places._store.cache_clear()
+
+
+def test_parquet_files_below_a_prefix_are_counted_as_the_same_files_here(storage, uploaded, tmp_path):
+    rng = np.random.default_rng(3)
+    folder = tmp_path / "months"
+    folder.mkdir()
+    for month in range(3):
+        attack = rng.random(400) < 0.4
+        score = np.round(rng.beta(2 + 3 * attack, 4), 4)
+        frame = pd.DataFrame({"label": np.where(attack, "attack", "bona_fide"), "score": score})
+        frame.to_parquet(folder / f"{month}.parquet", row_group_size=100)
+    (folder / "_hidden.parquet").write_bytes(b"x")
+    there = uploaded(folder, "months")
+    assert worth_scanning(there)
+    assert [file.name for file in part_files(there)] == [f"{month}.parquet" for month in range(3)]
+    here, remote = evaluate(scan_scores(folder)).to_dict(), evaluate(scan_scores(there)).to_dict()
+    assert remote.pop("provenance")["source"] == there
+    here.pop("provenance")
+    assert remote == here

@@ -176,41 +176,53 @@ def test_cross_fitted_figures_are_those_of_choosing_without_each_part(monkeypatc
 
     table = drawn(300)
     parts = []
-    plainly = unseen.fold_codes
+    plainly = unseen.fold_parts
     monkeypatch.setattr(
-        unseen, "fold_codes", lambda *args, **kwargs: parts.append(plainly(*args, **kwargs)) or parts[-1]
+        unseen,
+        "fold_parts",
+        lambda samples, *args, **kwargs: (
+            parts.append((samples.arrays, plainly(samples, *args, **kwargs))) or parts[-1][1]
+        ),
     )
     answer = recommend(table, [MaxBpcer(0.2)])["max_bpcer"]
-    [fold] = parts
-    blocked = np.zeros(len(table), dtype=bool)
-    for k in range(5):
-        rest = ScoreTable.from_frame(table.frame[fold != k])
-        threshold = recommend(rest, [MaxBpcer(0.2)], cross_fit=False)["max_bpcer"].threshold
-        blocked[fold == k] = table.scores[fold == k] >= threshold
+    [(rows, folds)] = parts
+    kinds = np.array([*rows.types, None], dtype=object)[rows.type_codes]
+    assert np.array_equal(sum(folds), rows.weights)
+    blocked = np.zeros(rows.scores.size, dtype=int)
+    for own in folds:
+        rest = pd.DataFrame({
+            "label": np.where(rows.is_attack, "attack", "bona_fide"), "score": rows.scores, "attack_type": kinds,
+        }).iloc[np.repeat(np.arange(rows.scores.size), rows.weights - own)]  # fmt: skip
+        threshold = recommend(ScoreTable.from_frame(rest), [MaxBpcer(0.2)], cross_fit=False)[
+            "max_bpcer"
+        ].threshold
+        blocked += np.where(rows.scores >= threshold, own, 0)
+    passed = rows.weights - blocked
     assert answer.unseen_by == "cross-fit"
-    assert answer.out_of_sample.bpcer.value == np.mean(blocked[~table.is_attack])
-    assert answer.out_of_sample.apcer.value == np.mean(~blocked[table.is_attack])
-    kinds = table.frame["attack_type"].to_numpy()
+    assert answer.out_of_sample.bpcer.value == blocked[~rows.is_attack].sum() / (~table.is_attack).sum()
+    assert answer.out_of_sample.apcer.value == passed[rows.is_attack].sum() / table.is_attack.sum()
     for name, own in answer.out_of_sample.apcer_by_attack_type.items():
-        assert own.value == np.mean(~blocked[kinds == name])
+        assert own.value == passed[kinds == name].sum() / (table.frame["attack_type"] == name).sum()
     assert answer.optimism["bpcer"] == answer.out_of_sample.bpcer.value - answer.in_sample.bpcer.value
     # every part has as many of each class and type as the others, but for one
-    for own in (~table.is_attack, kinds == "mask", kinds == "swap"):
-        counted = np.bincount(fold[own], minlength=5)
-        assert counted.max() - counted.min() <= 1
+    for own in (~rows.is_attack, kinds == "mask", kinds == "swap"):
+        counted = [part[own].sum() for part in folds]
+        assert max(counted) - min(counted) <= 1
 
 
 def test_subjects_stay_together_in_a_fold(monkeypatch):
     from finauth_eval.choosing import unseen
 
     parts = []
-    plainly = unseen.fold_codes
+    plainly = unseen.fold_parts
     monkeypatch.setattr(
-        unseen, "fold_codes", lambda *args, **kwargs: parts.append(plainly(*args, **kwargs)) or parts[-1]
+        unseen, "fold_parts", lambda *args, **kwargs: parts.append(plainly(*args, **kwargs)) or parts[-1]
     )
     subject = np.arange(800) // 8
     recommend(drawn(subject=subject), [MaxBpcer(0.3)])
-    for fold in parts:
+    for folds in parts:
+        fold = np.argmax(folds, axis=0)
+        assert np.array_equal(sum(own.astype(int) for own in folds), np.ones(800))
         assert len({*zip(subject.tolist(), fold.tolist(), strict=True)}) == 100
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from finauth_eval.breakdown import rates_at
 from finauth_eval.choosing.choice import Infeasible, Need
+from finauth_eval.metrics.ascending import Ascending
 from finauth_eval.metrics.clusters import OnePerCluster
 from finauth_eval.metrics.decimals import ScoreGrid, score_grid
 from finauth_eval.metrics.order_statistics import rank_interval
@@ -35,13 +36,13 @@ class Group:
     """The scores that one order statistic is about: of the bona fide samples, of the attacks, or of one type.
 
     Attributes:
-        items: All scores, ascending, shape (n,).
+        items: All scores, ascending.
         draws: Draws one score a cluster; ``None`` where the scores may be taken as independent.
         cluster: The column that the clusters are from; ``None`` where the scores may be taken as independent.
         rng: Source of the draws.
     """
 
-    items: NDArray[np.float64]
+    items: Ascending
     draws: OnePerCluster | None
     cluster: str | None
     rng: np.random.Generator
@@ -51,7 +52,7 @@ class Group:
         """How many independent scores there are."""
         return self.items.size if self.draws is None else self.draws.n_clusters
 
-    def independent(self) -> NDArray[np.float64]:
+    def independent(self) -> NDArray[np.float64] | Ascending:
         """Scores, ascending, that may be taken as independent; a new draw each time."""
         return self.items if self.draws is None else self.draws.draw(self.rng)
 
@@ -151,7 +152,7 @@ class Basis:
 
     def _group(self, rows: NDArray[np.bool_], counted: NDArray[np.int64], *, stream: int) -> Group:
         """The group of these rows, which are ``counted`` at each distinct score and so need no sort."""
-        items = np.repeat(self.counts.scores, counted)
+        items = Ascending.of(self.counts.scores, counted)
         rng = np.random.default_rng([self.seed, stream])
         if self.samples.clusters is not None:
             draws = OnePerCluster.of(self.samples.arrays.scores[rows], self.samples.clusters[rows])
@@ -209,7 +210,8 @@ class Basis:
         """The rates of a choice on these samples, reviews being right."""
         if choice.review_from is None:
             return self.point(choice.threshold, policy)
-        return self.decided(choice.decide(self.samples.arrays)[0], choice.threshold, policy.name)
+        blocked = choice.decide(self.samples.arrays)[0]
+        return self.decided(self.samples, blocked, choice.threshold, policy.name)
 
     def on(self, samples: ClusteredSamples) -> Basis:
         """The same terms on other samples, without how far thresholds may move."""
@@ -218,15 +220,18 @@ class Basis:
             types=self.types, shared_by=self.shared_by, quickly=True,
         )  # fmt: skip
 
-    def decided(self, blocked: NDArray[np.bool_], threshold: float, source: str) -> OperatingPoint:
+    def decided(
+        self, samples: ClusteredSamples, blocked: NDArray[np.bool_], threshold: float, source: str
+    ) -> OperatingPoint:
         """The rates of decisions that are not all made by one threshold.
 
         Args:
+            samples: The samples, in the order of the decisions.
             blocked: Whether each sample is decided attack, shape (n,).
             threshold: The threshold that the rates are shown under.
             source: Where it is from.
         """
-        decisions = self.samples.with_scores(blocked.astype(np.float64))
+        decisions = samples.with_scores(blocked.astype(np.float64))
         counts = decisions.arrays.counts()
         clustered = decisions.arrays.clustered(counts, decisions.clusters)
         point = rates_at([(0.5, source)], counts, clustered, confidence=self.confidence)[0]

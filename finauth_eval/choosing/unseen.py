@@ -10,7 +10,7 @@ import numpy as np
 
 from finauth_eval.choosing.choice import Infeasible
 from finauth_eval.choosing.choose import choose
-from finauth_eval.holdout import fold_codes
+from finauth_eval.holdout import fold_parts, without
 from finauth_eval.policies import AcceptReviewReject, MinCost
 from finauth_eval.shown.numbers import threshold as in_full
 
@@ -31,11 +31,13 @@ class Decided:
     """Decisions about every sample, each by a threshold that was chosen without it.
 
     Attributes:
-        blocked: Whether each sample ends as decided attack, reviews being right, shape (n,).
-        reviewed: Whether each sample is reviewed, shape (n,).
+        samples: The samples, fold by fold.
+        blocked: Whether each ends as decided attack, reviews being right, shape (n,).
+        reviewed: Whether each is reviewed, shape (n,).
         thresholds: The threshold of each fold.
     """
 
+    samples: ClusteredSamples
     blocked: NDArray[np.bool_]
     reviewed: NDArray[np.bool_]
     thresholds: tuple[float, ...]
@@ -62,7 +64,7 @@ class OutOfFold:
         """
         self._basis = basis
         self._stream = stream
-        self._made: dict[int, tuple[NDArray[np.intp], list[Basis]]] = {}
+        self._made: dict[int, list[tuple[ClusteredSamples, Basis]]] = {}
 
     def decide(self, policy: Policy) -> Decided | None:
         """Decisions out of fold; ``None`` where the samples are too few to leave any out."""
@@ -73,25 +75,32 @@ class OutOfFold:
         return None
 
     def _decided(self, policy: Policy, folds: int) -> Decided | None:
-        arrays = self._basis.samples.arrays
-        fold, others = self._parts(folds)
-        blocked, reviewed = np.zeros(fold.size, dtype=bool), np.zeros(fold.size, dtype=bool)
-        thresholds = []
-        for k, rest in enumerate(others):
+        parts = self._parts(folds)
+        decided, thresholds = [], []
+        for own, rest in parts:
             found = choose(policy, rest)
             if isinstance(found, Infeasible):
                 return None
-            own = fold == k
-            blocked[own], reviewed[own] = found.decide(arrays.take(own))
+            decided.append(found.decide(own.arrays))
             thresholds.append(found.threshold)
-        return Decided(blocked=blocked, reviewed=reviewed, thresholds=tuple(thresholds))
+        (first, _), *others = parts
+        return Decided(
+            samples=first.followed_by([own for own, _ in others]),
+            blocked=np.concatenate([blocked for blocked, _ in decided]),
+            reviewed=np.concatenate([reviewed for _, reviewed in decided]),
+            thresholds=tuple(thresholds),
+        )
 
-    def _parts(self, folds: int) -> tuple[NDArray[np.intp], list[Basis]]:
+    def _parts(self, folds: int) -> list[tuple[ClusteredSamples, Basis]]:
+        """The samples of each fold, and what is chosen on for it: the others."""
         if folds not in self._made:
             basis = self._basis
             rng = np.random.default_rng([basis.seed, self._stream, folds])
-            fold = fold_codes(basis.samples, folds, rng=rng)
-            self._made[folds] = (fold, [basis.on(basis.samples.take(fold != k)) for k in range(folds)])
+            every = basis.samples.selection()
+            self._made[folds] = [
+                (basis.samples.take(own), basis.on(basis.samples.take(without(every, own))))
+                for own in fold_parts(basis.samples, folds, rng=rng)
+            ]
         return self._made[folds]
 
 
@@ -112,10 +121,9 @@ def deployed(
     attack = samples.arrays.is_attack
     if not isinstance(policy, MinCost | AcceptReviewReject) or attack.all() or not attack.any():
         return math.nan, math.nan
-    prior = policy.prior
-    share = prior * float(np.mean(reviewed[attack])) + (1 - prior) * float(np.mean(reviewed[~attack]))
-    errors = prior * policy.miss * np.mean(~blocked[attack]) + (1 - prior) * policy.alarm * np.mean(
-        blocked[~attack]
-    )
+    prior, share_of = policy.prior, samples.arrays.share
+    share = prior * share_of(reviewed, attack) + (1 - prior) * share_of(reviewed, ~attack)
+    errors = prior * policy.miss * share_of(~blocked, attack)
+    errors += (1 - prior) * policy.alarm * share_of(blocked, ~attack)
     review = policy.review if isinstance(policy, AcceptReviewReject) else None
-    return float(errors) + (review or 0.0) * share, share
+    return errors + (review or 0.0) * share, share

@@ -15,6 +15,7 @@ from finauth_eval.cli.options import (
     Cluster,
     Confidence,
     Cost,
+    Dask,
     Holdout,
     Json,
     KeepPromises,
@@ -34,7 +35,15 @@ from finauth_eval.cli.options import (
     Thresholds,
     WithoutInsufficient,
 )
-from finauth_eval.cli.output import printable, read_table, require_coverage, say, write_json, write_text
+from finauth_eval.cli.output import (
+    printable,
+    read_or_scan,
+    read_table,
+    require_coverage,
+    say,
+    write_json,
+    write_text,
+)
 from finauth_eval.errors import InputError
 from finauth_eval.places import place
 
@@ -55,12 +64,16 @@ def evaluate(
     attack_type_column: AttackTypeColumn = "attack_type",
     score_range: ScoreRange = "unit",
     min_coverage: MinCoverage = 0.5,
+    dask: Dask = None,
     json_file: Json = None,
 ) -> None:
     """Measure how well the scores tell attacks from genuine customers."""
     from finauth_eval import evaluation
 
-    table = read_table(scores, label_column, score_column, attack_type_column, score_range)
+    table = read_or_scan(
+        scores, label_column, score_column, attack_type_column, score_range, by=by or [], cluster=cluster,
+        dask=dask,
+    )  # fmt: skip
     result = evaluation.evaluate(
         table,
         thresholds=threshold or [],
@@ -106,6 +119,7 @@ def recommend(
     attack_type_column: AttackTypeColumn = "attack_type",
     score_range: ScoreRange = "unit",
     min_coverage: MinCoverage = 0.5,
+    dask: Dask = None,
     json_file: Json = None,
     export: Annotated[
         Path | None,
@@ -123,7 +137,16 @@ def recommend(
     )  # fmt: skip
     if joint and by is None:
         raise InputError("--joint needs --by: the column whose segments are promised together")
-    table = read_table(scores, label_column, score_column, attack_type_column, score_range)
+    table = read_or_scan(
+        scores,
+        label_column,
+        score_column,
+        attack_type_column,
+        score_range,
+        by=[by] if by else [],
+        cluster=cluster,
+        dask=dask,
+    )
     result = recommendation.recommend(
         table,
         [*goals, *for_orientation(goals)],

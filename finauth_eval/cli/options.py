@@ -15,6 +15,7 @@ __all__ = [
     "Cluster",
     "Confidence",
     "Cost",
+    "Dask",
     "Holdout",
     "Json",
     "KeepPromises",
@@ -42,13 +43,21 @@ Json = Annotated[
 ]
 Scores = Annotated[
     Any,
-    typer.Argument(metavar="SCORES", parser=place, help="Run folder, CSV or Parquet file; a path or s3://."),
+    typer.Argument(
+        metavar="SCORES",
+        parser=place,
+        help="Run folder, CSV or Parquet file; a folder or pattern of Parquet files; a path or s3://.",
+    ),
 ]
 Manifest = Annotated[
     Any,
     typer.Argument(
         metavar="MANIFEST", parser=place, help="Folder, CSV, JSONL or Parquet file; a path or s3://."
     ),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS|local", help="Count on the workers of a Dask cluster, a file a task."),
 ]
 LabelColumn = Annotated[str, typer.Option(help="Name of the column with the labels.")]
 ScoreColumn = Annotated[str, typer.Option(help="Name of the column with the scores.")]

@@ -13,10 +13,14 @@ from finauth_eval.places import Place, appearing, place
 from finauth_eval.wellformed import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from finauth_eval.scores import ScoreTable
+    from finauth_eval.slicing import Windows
+    from finauth_eval.tallied import Tallied
 
 __all__ = [
-    "append_text", "extra", "low_coverage", "printable", "read_table", "require_coverage", "say", "write_json",
+    "append_text", "extra", "low_coverage", "printable", "read_or_scan", "read_table", "require_coverage", "say", "write_json",
     "write_text",
 ]  # fmt: skip
 
@@ -48,7 +52,36 @@ def read_table(
     )
 
 
-def require_coverage(table: ScoreTable, least: float) -> None:
+def read_or_scan(
+    path: Place,
+    label: str,
+    score: str,
+    attack_type: str,
+    score_range: Literal["unit", "any"],
+    *,
+    by: Sequence[str | Windows],
+    cluster: str | None,
+    require_labels: bool = True,
+    dask: str | None = None,
+) -> ScoreTable | Tallied:
+    """A command's SCORES: a table, or where they may be more than fits into memory their counts.
+
+    A single file or run whose samples belong together is read as a table all the same, for counts do not tell which do.
+    """
+    from finauth_eval.scanning import scan_scores, worth_scanning
+    from finauth_eval.scores import SCORES_FILE
+
+    if dask is not None or worth_scanning(path):
+        counted = scan_scores(
+            path, by=by, cluster=cluster, label_column=label, score_column=score, attack_type_column=attack_type,
+            score_range=score_range, require_labels=require_labels, dask=dask,
+        )  # fmt: skip
+        if not counted.belong_together or not (path.is_file() or (path / SCORES_FILE).is_file()):
+            return counted
+    return read_table(path, label, score, attack_type, score_range, require_labels=require_labels)
+
+
+def require_coverage(table: ScoreTable | Tallied, least: float) -> None:
     """Exit 7, after everything was said, where a smaller share of the samples has a score."""
     short = low_coverage(table, least)
     if short is not None:
@@ -56,11 +89,11 @@ def require_coverage(table: ScoreTable, least: float) -> None:
         raise typer.Exit(7)
 
 
-def low_coverage(table: ScoreTable, least: float) -> str | None:
+def low_coverage(table: ScoreTable | Tallied, least: float) -> str | None:
     """What is wrong with a table of whose samples a smaller share has a score; ``None`` where nothing is."""
     if not 0 <= least <= 1:
         raise InputError(f"--min-coverage is {least}; expected a share in [0, 1]")
-    scored = int(table.scored.sum())
+    scored = table.n_scored
     if scored >= least * len(table):
         return None
     return (

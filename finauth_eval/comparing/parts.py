@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from finauth_eval.breakdown import FEW, SliceColumn
+from finauth_eval.breakdown import FEW
 from finauth_eval.metrics.change import holm
 from finauth_eval.metrics.estimate import finite_or_none
+from finauth_eval.slicing import SliceColumn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import betainc, ndtr
 
-from finauth_eval.breakdown import SliceColumn
 from finauth_eval.comparing.evidence import Evidence, Paired, Side, Unpaired
 from finauth_eval.metrics.delong import auc
 from finauth_eval.samples import SampleArrays, cluster_codes
+from finauth_eval.slicing import SliceColumn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -31,6 +31,16 @@ class DecisionAudit:
     audited: int
     thresholds_seen: tuple[float, ...]
 
+    def __add__(self, other: DecisionAudit) -> DecisionAudit:
+        """The audit of the answers of both."""
+        return DecisionAudit(
+            ge_mismatches=self.ge_mismatches + other.ge_mismatches,
+            gt_mismatches=self.gt_mismatches + other.gt_mismatches,
+            at_threshold=self.at_threshold + other.at_threshold,
+            audited=self.audited + other.audited,
+            thresholds_seen=tuple(sorted({*self.thresholds_seen, *other.thresholds_seen})),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The counts and the thresholds."""
         return {

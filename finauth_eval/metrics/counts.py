@@ -117,8 +117,13 @@ class ScoreCounts:
         )
 
     def __add__(self, other: ScoreCounts) -> ScoreCounts:
-        scores = np.union1d(self.scores, other.scores)
-        mine, others = np.searchsorted(scores, self.scores), np.searchsorted(scores, other.scores)
+        if np.array_equal(self.scores, other.scores):  # as of parts with every score of a coarse grid
+            scores = self.scores
+            mine: NDArray[np.intp] | slice = slice(None)
+            others: NDArray[np.intp] | slice = slice(None)
+        else:
+            scores = np.union1d(self.scores, other.scores)
+            mine, others = np.searchsorted(scores, self.scores), np.searchsorted(scores, other.scores)
 
         def merged(a: NDArray[np.int64] | None, b: NDArray[np.int64] | None) -> NDArray[np.int64]:
             total = np.zeros(scores.size, dtype=np.int64)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from finauth_eval.metrics.ascending import Ascending
 from finauth_eval.metrics.estimate import finite_or_none
 
 if TYPE_CHECKING:
@@ -80,11 +81,11 @@ class ScoreShift:
         }
 
 
-def score_shift(a: NDArray[np.float64], b: NDArray[np.float64]) -> ScoreShift:
+def score_shift(a: NDArray[np.float64] | Ascending, b: NDArray[np.float64] | Ascending) -> ScoreShift:
     """Describe how the scores of B lie against those of A.
 
     Args:
-        a: Scores of A, shape (n,), every one finite.
+        a: Scores of A, shape (n,), every one finite; or the same counted.
         b: Scores of B, shape (m,).
 
     Example:
@@ -92,15 +93,15 @@ def score_shift(a: NDArray[np.float64], b: NDArray[np.float64]) -> ScoreShift:
         >>> round(found.wasserstein, 6), round(found.ks, 4)
         (0.1, 0.3333)
     """
+    a, b = _counted(a), _counted(b)
     wasserstein = ks = float("nan")
     if a.size and b.size:
-        seen = np.unique(np.concatenate([a, b]))
-        up_to = [np.searchsorted(np.sort(own), seen, side="right") / own.size for own in (a, b)]
-        apart = np.abs(up_to[0] - up_to[1])
+        seen = np.union1d(a.scores, b.scores)
+        apart = np.abs(a.up_to(seen) / a.size - b.up_to(seen) / b.size)
         ks = float(apart.max())
         wasserstein = float(np.dot(apart[:-1], np.diff(seen)))
     at = np.array(QUANTILES)
-    of_a, of_b = (np.quantile(own, at) if own.size else np.full(at.size, np.nan) for own in (a, b))
+    of_a, of_b = (own.quantiles(at) if own.size else np.full(at.size, np.nan) for own in (a, b))
     return ScoreShift(
         n_a=a.size,
         n_b=b.size,
@@ -111,14 +112,16 @@ def score_shift(a: NDArray[np.float64], b: NDArray[np.float64]) -> ScoreShift:
     )
 
 
-def stability_index(a: NDArray[np.float64], b: NDArray[np.float64], *, bins: int = _BINS) -> StabilityIndex:
+def stability_index(
+    a: NDArray[np.float64] | Ascending, b: NDArray[np.float64] | Ascending, *, bins: int = _BINS
+) -> StabilityIndex:
     """The population stability index over quantile bins of A.
 
     Half a sample is added to every bin of both, so that an empty bin does not make it infinite. With n samples a run
     and nothing changed it is about (bins - 1) * 2 / n; 0.1 and 0.25 are customary marks for some and for much shift.
 
     Args:
-        a: Scores of A, whose quantiles are the edges, shape (n,).
+        a: Scores of A, whose quantiles are the edges, shape (n,), every one finite; or the same counted.
         b: Scores of B, shape (m,).
         bins: How many bins where A has as many distinct quantiles, at least 2.
 
@@ -129,13 +132,15 @@ def stability_index(a: NDArray[np.float64], b: NDArray[np.float64], *, bins: int
         >>> stability_index(np.array([0.1, 0.2, 0.3, 0.4]), np.array([0.1, 0.2, 0.3, 0.4]), bins=2).value
         0.0
     """
+    a, b = _counted(a), _counted(b)
     if not a.size or not b.size:
         return StabilityIndex(value=float("nan"), edges=(), a=(a.size,), b=(b.size,))
-    cuts = np.quantile(a, np.arange(1, bins) / bins, method="higher")
-    edges = np.unique(cuts[cuts > a.min()])
-    counts = [
-        np.bincount(np.searchsorted(edges, own, side="right"), minlength=edges.size + 1) for own in (a, b)
-    ]
+    cuts = a.at(np.ceil((a.size - 1) * (np.arange(1, bins) / bins)))
+    edges = np.unique(cuts[cuts > a[0]])
+    counts = []
+    for own in (a, b):
+        below = [int(own.upto[row - 1]) if row else 0 for row in np.searchsorted(own.scores, edges)]
+        counts.append(np.diff([0, *below, own.size]))
     shares = [(own + 0.5) / (own.sum() + 0.5 * own.size) for own in counts]
     value = float(np.dot(shares[1] - shares[0], np.log(shares[1] / shares[0])))
     return StabilityIndex(
@@ -144,3 +149,7 @@ def stability_index(a: NDArray[np.float64], b: NDArray[np.float64], *, bins: int
         a=tuple(counts[0].tolist()),
         b=tuple(counts[1].tolist()),
     )
+
+
+def _counted(scores: NDArray[np.float64] | Ascending) -> Ascending:
+    return scores if isinstance(scores, Ascending) else Ascending.of_each(scores)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Tally = tuple[NDArray[np.float64], list[NDArray[Any]]]
 
-__all__ = ["tally"]
+__all__ = ["on_grid", "tally"]
 
 _GRIDS: Final = (2, 3, 4, 5, 6)  # decimals tried for counting without a sort
 _CHUNK: Final = 1 << 16  # rows that stay in the processor's cache
@@ -67,6 +67,11 @@ def tally(scores: NDArray[np.float64], codes: NDArray[np.unsignedinteger[Any]], 
     return _count_by_class([scores[codes == code] for code in range(n_codes)])
 
 
+def on_grid(scores: NDArray[np.float64]) -> bool:
+    """Whether scores seem to lie in [0, 1] on a decimal grid so coarse that they are counted without a sort."""
+    return bool(scores.size and scores.min() >= 0 and scores.max() <= 1 and _grid(scores) is not None)
+
+
 def _grid(scores: NDArray[np.float64]) -> int | None:
     """The decimals on which a probe of the scores lies, where counting there is worth while."""
     probe = scores[:: max(1, scores.size // _PROBE)]
@@ -83,21 +88,30 @@ def _count_on_grid(
     steps = 10.0**decimals
     n_ticks = int(steps) + 1
     counts = np.zeros(n_codes * n_ticks, dtype=np.int64)
-    # written again for every chunk, so that they stay in cache
-    ticks, other, cells = np.empty(_CHUNK), np.empty(_CHUNK), np.empty(_CHUNK, dtype=np.int64)
+    # as many rows are counted together as there are counts, for each time all of these are added up
+    together = -(-min(scores.size, counts.size) // _CHUNK) * _CHUNK if n_ticks <= _CHUNK else _CHUNK
+    cells, filled = np.empty(together, dtype=np.int64), 0
+    ticks, other = (
+        np.empty(_CHUNK),
+        np.empty(_CHUNK),
+    )  # written again for every chunk, so that they stay in cache
     for start in range(0, scores.size, _CHUNK):
         part, own = scores[start : start + _CHUNK], codes[start : start + _CHUNK]
-        tick, spare, cell = ticks[: part.size], other[: part.size], cells[: part.size]
+        tick, spare = ticks[: part.size], other[: part.size]
         np.rint(np.multiply(part, steps, out=tick), out=tick)
         if not (np.divide(tick, steps, out=spare) == part).all():
             return None  # the probe lay on the grid, but not every score does
         if n_codes > 1:
             tick += np.multiply(own, float(n_ticks), out=spare)
-        np.copyto(cell, tick, casting="unsafe")  # whole numbers, far below 2^53
-        if n_ticks <= _CHUNK:
-            counts += np.bincount(cell, minlength=counts.size)
-        else:
-            np.add.at(counts, cell, 1)
+        # whole numbers, far below 2^53
+        np.copyto(cells[filled : filled + part.size], tick, casting="unsafe")
+        filled += part.size
+        if filled == together or start + part.size == scores.size:
+            if n_ticks <= _CHUNK:
+                counts += np.bincount(cells[:filled], minlength=counts.size)
+            else:
+                np.add.at(counts, cells[:filled], 1)
+            filled = 0
     by_code = counts.reshape(n_codes, n_ticks)
     seen = np.flatnonzero(by_code.any(axis=0))
     return seen / steps, [row[seen] for row in by_code]

@@ -13,17 +13,18 @@ from rich.text import Text
 
 from finauth_eval.comparing import overview as comparing
 from finauth_eval.overview import TextTable, attack_type_table, point_table, slice_table
-from finauth_eval.shown.numbers import area, confidence_words, percent, rate, score, threshold
+from finauth_eval.shown.numbers import area, confidence_words, count, percent, rate, score, threshold
 
 if TYPE_CHECKING:
     from finauth_eval.comparison import Comparison
     from finauth_eval.evaluation import Evaluation
     from finauth_eval.gate import Verdict
     from finauth_eval.history import History
+    from finauth_eval.production import Production
     from finauth_eval.recommendation import Recommendation, Recommendations, SamplePlan
 
 __all__ = [
-    "comparison_text", "evaluation_text", "history_text", "plan_text", "recommendations_text", "run_text",
+    "comparison_text", "evaluation_text", "history_text", "plan_text", "production_text", "recommendations_text", "run_text",
     "verdict_text",
 ]  # fmt: skip
 
@@ -173,6 +174,50 @@ def verdict_text(verdict: Verdict) -> str:
                 f" at random {alarms.n} times)"
             ),
         ]
+    return "\n".join(lines)
+
+
+def production_text(found: Production) -> str:
+    """Scores without labels: alerts, shift and the estimated share of attacks, of all and of each window."""
+    of = found.windows_of
+    parts = {"all": found.overall, **found.windows}
+    header = [
+        "" if of is None else f"{of.every} from",
+        "scored",
+        "no response",
+        f"flagged from {threshold(found.threshold)} on",
+    ]
+    with_shift, with_attacks = found.reference is not None, found.detector is not None
+    header += ["median", "reference", "KS", "PSI"] if with_shift else []
+    header += ["share of attacks, estimated"] if with_attacks else []
+    rows = []
+    for name, own in parts.items():
+        row = [name, count(own.scored), count(own.no_response), rate(own.alert_rate)]
+        if own.shift is not None:
+            median = own.shift.quantiles[0.5]
+            row += [score(median[1]), score(median[0]), score(own.shift.ks), score(own.shift.psi.value)]
+        if own.attacks is not None:
+            row.append(rate(own.attacks.estimate))
+        rows.append(tuple(row))
+    lines = [_table(TextTable("Production", tuple(header), rows)).lstrip("\n")]
+    if found.detector is not None and found.overall.attacks is not None:
+        known = found.detector
+        lines += [
+            "",
+            f"by the labelled samples {percent(known.tpr)} of attacks and {percent(known.fpr)} of genuine customers are flagged",
+        ]
+        each = {name: own for name, own in found.overall.attacks.if_all_were.items() if own.defined}
+        if len(each) > 1:
+            words = ", ".join(f"{name} {percent(own.value)}" for name, own in each.items())
+            lines.append(f"share of attacks, were all of one type: {words}")
+        if not found.overall.attacks.estimate.defined:
+            lines.append(f"no estimate: {found.overall.attacks.estimate.reason}")
+    lines += [
+        "",
+        *(f"assumed: {own}" for own in found.assumptions),
+        *(f"note: {own}" for own in found.warnings),
+    ]
+    lines.append(f"in brackets: {confidence_words(found.confidence)} confidence intervals")
     return "\n".join(lines)
 
 

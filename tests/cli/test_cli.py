@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -55,6 +56,7 @@ def table(tmp_path: Path) -> Path:
 
 
 COMMANDS = [
+    "production",
     "demo",
     "dataset check",
     "dataset build-demo",
@@ -218,6 +220,77 @@ def test_promises_of_a_policy_file_are_kept_too(cli, table, tmp_path):
                "--keep-promises", "--json", "-")  # fmt: skip
     _, kept = json.loads(done.stdout)["recommendations"][:2]
     assert kept["policy"]["subject_to"] == [{"name": "max_bpcer", "target": 0.1}]
+
+
+@pytest.fixture
+def parts(table: Path) -> Path:
+    """The same scores as `table`, in a folder of Parquet files."""
+    frame = pd.read_csv(table)
+    folder = table.parent / "scores"
+    folder.mkdir()
+    for i in range(3):
+        frame[i::3].to_parquet(folder / f"part-{i}.parquet", index=False)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("evaluate", "--by", "site"), ("recommend", "--max-bpcer", "0.1", "--by", "site", "--holdout", "0.3")],
+)
+def test_a_folder_or_pattern_of_parquet_files_gives_the_output_of_the_one_table(cli, table, parts, command):
+    verb, *options = command
+    whole = cli(verb, table, *options)
+    for path in (parts, parts / "*.parquet"):
+        done = cli(verb, path, *options)
+        assert (done.stdout, done.exit_code) == (whole.stdout, 0)
+    assert json.loads(cli(verb, parts, *options, "--json", "-").stdout) == json.loads(
+        cli(verb, table, *options, "--json", "-").stdout
+    )
+
+
+def test_a_large_file_is_counted_and_one_of_subjects_with_several_samples_is_read(
+    cli, parts, monkeypatch, tmp_path
+):
+    from finauth_eval import scanning, scores
+
+    monkeypatch.setattr(scanning, "MOST_AT_ONCE", 100)
+    frame = pd.concat(pd.read_parquet(file) for file in sorted(parts.iterdir()))
+    frame.to_parquet(tmp_path / "all.parquet")
+    frame.assign(subject=[f"p{i // 2}" for i in range(len(frame))]).to_parquet(tmp_path / "subjects.parquet")
+    assert "come from 60 subjects" in cli("evaluate", tmp_path / "subjects.parquet").stdout
+    monkeypatch.setattr(scores, "read_scores", lambda *_, **__: pytest.fail("was read as a whole"))
+    assert cli("evaluate", tmp_path / "all.parquet").exit_code == 0
+    assert cli("evaluate", tmp_path / "subjects.parquet", "--cluster", "none").exit_code == 0
+    (tmp_path / "many").mkdir()
+    (tmp_path / "subjects.parquet").rename(tmp_path / "many" / "a.parquet")
+    done = cli("evaluate", tmp_path / "many")
+    assert done.exit_code == 2
+    assert "subjects have several samples each, and counts cannot say" in done.stderr
+
+
+def test_low_coverage_of_counted_scores_exits_7_too(cli, parts):
+    frame = pd.read_parquet(parts / "part-0.parquet")
+    frame.assign(score=None).to_parquet(parts / "part-3.parquet")
+    assert cli("evaluate", parts, "--min-coverage", "0.9").exit_code == 7
+
+
+def test_production_says_alerts_shift_and_the_share_of_attacks(cli, table, parts, tmp_path):
+    frame = pd.read_csv(table).drop(columns=["label", "attack_type"])
+    frame["received_at"] = pd.date_range("2026-11-02", periods=len(frame), freq="6h", tz="UTC").astype(str)
+    frame.to_csv(tmp_path / "production.csv", index=False)
+    options = ("--reference", parts, "--labelled", table, "--by-time", "received_at", "--every", "week")
+    done = cli("production", tmp_path / "production.csv", *options, "--json", tmp_path / "p.json")
+    assert done.exit_code == 0
+    assert "2026-11-09" in done.stdout
+    found = json.loads((tmp_path / "p.json").read_text())
+    assert found["schema"] == "finauth-eval/production/1"
+    assert found["prevalence"]["estimate"]["value"] == pytest.approx(0.5)
+    assert found["score_shift"]["ks"] == 0.0
+    assert len(found["windows"]["values"]) == 5
+    assert cli("production", tmp_path / "production.csv").exit_code == 0
+    assert (
+        "--every needs --by-time" in cli("production", tmp_path / "production.csv", "--every", "day").stderr
+    )
 
 
 def test_a_plan_says_what_given_numbers_of_samples_allow(cli):

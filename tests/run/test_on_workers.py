@@ -256,7 +256,7 @@ def test_a_limit_that_nobody_told_is_found_for_all_workers_together(
         server, picture_folder(bona_fide=150, attack=100), dask=own_cluster, max_concurrency=64, patience=1.0
     )
     assert (run["exit"], run["scored"], run["possibly_billed"]) == (0, 250, 0)
-    assert run["limiter"]["last"] in (5, 6, 7)
+    assert 4 <= run["limiter"]["last"] <= 7
     assert run["concurrency_limited"] <= 0.1 * run["sends"]
 
 
@@ -380,7 +380,7 @@ def test_neither_key_nor_secret_is_in_tasks_logs_or_pages(environment, serve, ru
             for page in (f"/info/logs/{worker.replace(':', '%3A').replace('/', '%2F')}.html",
                          f"/info/worker/{worker.replace(':', '%3A').replace('/', '%2F')}.html"):  # fmt: skip
                 answers[page] = httpx.get(base + page, trust_env=False)
-        assert answers["/json/identity.json"].status_code == 200
+        assert answers["/json/counts.json"].status_code == 200
         seen += [answer.content for answer in answers.values()]
     written = capfd.readouterr()
     seen.append(f"{written.out}{written.err}".encode())
