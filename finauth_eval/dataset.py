@@ -10,14 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
+from finauth_eval.cluster import connected
 from finauth_eval.errors import DatasetError
 from finauth_eval.labels import ACCEPTED, Label, parse_label
 from finauth_eval.manifest import Row, read_rows
@@ -26,13 +28,18 @@ from finauth_eval.media import (
     MediaType,
     NotSent,
     forget_folders,
-    inspect_media,
+    inspect_files,
     media_type_of_name,
 )
+from finauth_eval.places import Place, Remote, place
 from finauth_eval.wellformed import well_formed
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["Dataset", "DatasetCheck", "Finding", "Sample", "check_dataset", "load_dataset"]
 
+_FILES_A_TASK: Final = 32
 _RECOMMENDED_SIDE: Final = 1280  # 720P at most is recommended: 1280 x 720
 
 
@@ -55,7 +62,7 @@ class Sample:
     """
 
     id: str
-    path: Path
+    path: Place
     label: Label
     media_type: MediaType
     sha256: str | None = None
@@ -99,7 +106,7 @@ class Dataset:
     """
 
     name: str
-    root: Path
+    root: Place
     samples: tuple[Sample, ...]
     digest: str
     findings: tuple[Finding, ...] = ()
@@ -140,20 +147,27 @@ class DatasetCheck:
         }
 
 
-def load_dataset(source: Path | str, *, progress: Callable[[int], None] | None = None) -> Dataset:
+def load_dataset(
+    source: Path | str | Remote,
+    *,
+    dask: str | Client | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Dataset:
     """Load a dataset from a folder, or from a CSV, JSONL or Parquet manifest.
 
     Args:
-        source: A folder with a sub-folder a label (below ``attack/`` a sub-folder a type), or a manifest with
+        source: A path, or a URL such as ``s3://bucket/faces/manifest.csv``: a folder with a sub-folder a label (below ``attack/`` a sub-folder a type), or a manifest with
             ``path`` and ``label`` and optional ``id, attack_type, subject, split, media_type, sha256``; every other
             column is an attribute.
+        dask: Look at the files on the workers of a Dask cluster, which must see them at the same place: a scheduler's
+            address, a client, or ``"local"``. Needs the extra ``dask``.
         progress: Called with the number of files looked at since the last call.
 
     Raises:
         DatasetError: The manifest can't be read, or something in it makes every number doubtful; the message names
             file, row, what was seen and what is expected.
     """
-    check = check_dataset(source, progress=progress)
+    check = check_dataset(source, dask=dask, progress=progress)
     blocking = [finding.message for finding in check.findings if finding.blocks]
     if blocking:
         more = (
@@ -167,25 +181,30 @@ def load_dataset(source: Path | str, *, progress: Callable[[int], None] | None =
     return check.dataset
 
 
-def check_dataset(source: Path | str, *, progress: Callable[[int], None] | None = None) -> DatasetCheck:
-    """Look at every row and every file of a dataset and list all that was found.
+def check_dataset(
+    source: Path | str | Remote,
+    *,
+    dask: str | Client | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> DatasetCheck:
+    """Look at every row and every file of a dataset and list all that was found; arguments as `load_dataset`'s.
 
     Raises:
         DatasetError: The manifest itself can't be read.
     """
-    source = Path(source)
+    source = place(source)
     root = source if source.is_dir() else source.parent
     findings: list[Finding] = list(_stray_files(source)) if source.is_dir() else []
     samples: list[Sample] = []
     seen: dict[str, str] = {}
-    for row, sample, file in _inspected(source, root, progress):
-        place = f"{source}: {row.where}"
-        findings.extend(_row_findings(place, row, file))
+    for row, sample, file in _inspected(source, root, progress, dask):
+        where = f"{source}: {row.where}"
+        findings.extend(_row_findings(where, row, file))
         if sample is None:
             continue
         if sample.id in seen:
             message = (
-                f"{place}: the id {sample.id!r} is taken by {seen[sample.id]} already; ids must be unique"
+                f"{where}: the id {sample.id!r} is taken by {seen[sample.id]} already; ids must be unique"
             )
             findings.append(_finding("duplicate_id", message, blocks=True, samples=[sample.id]))
             continue
@@ -203,23 +222,45 @@ def check_dataset(source: Path | str, *, progress: Callable[[int], None] | None 
 
 
 def _inspected(
-    source: Path, root: Path, progress: Callable[[int], None] | None
+    source: Place, root: Place, progress: Callable[[int], None] | None, dask: str | Client | None
 ) -> Iterator[tuple[Row, Sample | None, MediaFile]]:
-    """Rows with what is behind their paths; files are hashed on threads, a bounded number of rows at a time."""
+    """Rows with what is behind their paths; files are hashed on threads or workers, a bounded number at a time."""
     forget_folders()
     rows = read_rows(source)
-
-    def inspected(some: Sequence[Row]) -> list[MediaFile]:
-        return [inspect_media(root / row.path, root=root, declared=_declared(row)) for row in some]
-
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as threads:
-        while batch := list(islice(rows, 1024)):
-            # a task for some files: one for each would cost more than a small file does
-            parts = threads.map(inspected, (batch[i : i + 32] for i in range(0, len(batch), 32)))
-            for row, file in zip(batch, chain.from_iterable(parts), strict=True):
+    # a task for some files: one for each would cost more than a small file does
+    parts = iter(lambda: list(islice(rows, _FILES_A_TASK)), [])
+    with ExitStack() as stack:
+        hand_out, at_once = _inspectors(root, dask, stack)
+        under_way: deque[tuple[list[Row], _Promise]] = deque()
+        for part in chain(parts, repeat(None)):
+            if part is not None:
+                under_way.append((part, hand_out([(root / row.path, _declared(row)) for row in part])))
+                if len(under_way) < at_once:
+                    continue
+            if not under_way:
+                return
+            done, promise = under_way.popleft()
+            for row, file in zip(done, promise.result(), strict=True):
                 yield row, _sample(row, root, file), file
             if progress is not None:
-                progress(len(batch))
+                progress(len(done))
+
+
+def _inspectors(
+    root: Place, dask: str | Client | None, stack: ExitStack
+) -> tuple[Callable[[Sequence[tuple[Place, MediaType | None]]], _Promise], int]:
+    """Who looks at files, and how many tasks may be under way."""
+    if dask is None:
+        n = min(8, os.cpu_count() or 1)
+        threads = stack.enter_context(ThreadPoolExecutor(max_workers=n))
+        return lambda files: threads.submit(inspect_files, files, root=root), 4 * n
+    client = stack.enter_context(connected(dask))
+    n = sum(client.nthreads().values())
+    return lambda files: client.submit(inspect_files, files, root=root, pure=False), max(32, 8 * n)
+
+
+class _Promise(Protocol):
+    def result(self) -> list[MediaFile]: ...
 
 
 def _declared(row: Row) -> MediaType | None:
@@ -227,7 +268,7 @@ def _declared(row: Row) -> MediaType | None:
     return "image" if word == "image" else "video" if word == "video" else None
 
 
-def _sample(row: Row, root: Path, file: MediaFile) -> Sample | None:
+def _sample(row: Row, root: Place, file: MediaFile) -> Sample | None:
     label = parse_label(row.label)
     if label is None or not row.path:
         return None
@@ -298,7 +339,7 @@ def _file_findings(place: str, row: Row, file: MediaFile, name: str) -> Iterator
         yield _finding("large_picture", message, severity="warning", samples=[name])
 
 
-def _content_findings(source: Path, samples: Iterable[Sample]) -> Iterator[Finding]:
+def _content_findings(source: Place, samples: Iterable[Sample]) -> Iterator[Finding]:
     by_content: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
         if sample.sha256 is not None:
@@ -326,7 +367,7 @@ def _content_findings(source: Path, samples: Iterable[Sample]) -> Iterator[Findi
             yield _finding("content_leakage", message, blocks=True, samples=names)
 
 
-def _leakage_findings(source: Path, samples: Iterable[Sample]) -> Iterator[Finding]:
+def _leakage_findings(source: Place, samples: Iterable[Sample]) -> Iterator[Finding]:
     splits: dict[str, dict[str, str]] = defaultdict(dict)
     for sample in samples:
         if sample.subject and sample.split:
@@ -340,8 +381,11 @@ def _leakage_findings(source: Path, samples: Iterable[Sample]) -> Iterator[Findi
             yield _finding("subject_leakage", message, blocks=True, samples=where.values())
 
 
-def _stray_files(root: Path) -> Iterator[Finding]:
-    names = [entry.name for entry in root.iterdir() if not entry.name.startswith(".") and not entry.is_dir()]
+def _stray_files(root: Place) -> Iterator[Finding]:
+    if isinstance(root, Remote):
+        names = [name for name in root.names_below() if "/" not in name and name and not name.startswith(".")]
+    else:
+        names = [e.name for e in root.iterdir() if not e.name.startswith(".") and not e.is_dir()]
     if names:
         shown = _listed(sorted(map(well_formed, names)))
         message = f"{root}: not in a label's folder and left out: {shown}"

@@ -36,6 +36,7 @@ class Kind(StrEnum):
     NEVER_SENT = "never_sent"  # no connection
     CUT_OFF = "cut_off"  # the connection closed while the body was being uploaded
     AMBIGUOUS = "ambiguous"  # sent, and no answer seen
+    LOST = "lost"  # the same, because the process that sent it is gone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finauth_eval.errors import DatasetError
+from finauth_eval.places import Place, Remote, as_file, size_of
 from finauth_eval.wellformed import well_formed
 
 __all__ = ["Row", "read_rows"]
@@ -43,7 +44,7 @@ class Row:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-def read_rows(source: Path) -> Iterator[Row]:
+def read_rows(source: Place) -> Iterator[Row]:
     """The rows of a manifest, in its order.
 
     Raises:
@@ -59,13 +60,13 @@ def read_rows(source: Path) -> Iterator[Row]:
     reader = readers.get(source.suffix.lower())
     if reader is None:
         raise DatasetError(f"{source}: expected a folder, or a file that ends in {', '.join(readers)}")
-    if source.stat().st_size == 0:
+    if size_of(source) == 0:
         raise DatasetError(f"{source}: the file is empty; expected at least the columns 'path' and 'label'")
     for where, record in reader(source):
         yield _row(source, where, record)
 
 
-def _row(source: Path, where: str, record: dict[str, Any]) -> Row:
+def _row(source: Place, where: str, record: dict[str, Any]) -> Row:
     names = [str(name).strip() for name in record]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -95,7 +96,7 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _csv_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _csv_records(source: Place) -> Iterator[tuple[str, dict[str, Any]]]:
     with _readable(source), source.open(encoding="utf-8-sig", newline="") as stream:
         header_line = stream.readline()
         stream.seek(0)
@@ -115,7 +116,7 @@ def _csv_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             raise DatasetError(f"{source}: line {reader.line_num}: not readable as CSV ({error})") from error
 
 
-def _jsonl_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _jsonl_records(source: Place) -> Iterator[tuple[str, dict[str, Any]]]:
     with _readable(source), source.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
@@ -136,9 +137,9 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _parquet_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parquet_records(source: Place) -> Iterator[tuple[str, dict[str, Any]]]:
     number = 0
-    with _readable(source), pq.ParquetFile(source) as file:
+    with _readable(source), pq.ParquetFile(as_file(source)) as file:
         names = [name.strip() for name in file.schema_arrow.names]
         if len(set(names)) < len(names):
             raise DatasetError(f"{source}: a column name occurs twice: {', '.join(names)}")
@@ -149,7 +150,7 @@ def _parquet_records(source: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 @contextmanager
-def _readable(source: Path) -> Iterator[None]:
+def _readable(source: Place) -> Iterator[None]:
     """Whatever a reader of this file may raise, as one clear error."""
     try:
         yield
@@ -161,22 +162,37 @@ def _readable(source: Path) -> Iterator[None]:
         raise DatasetError(f"{source}: not readable as {source.suffix[1:]} ({error})") from error
 
 
-def _folder_rows(root: Path) -> Iterator[Row]:
+def _folder_rows(root: Place) -> Iterator[Row]:
+    if isinstance(root, Remote):
+        yield from _remote_rows(root)
+        return
     with _readable(root):
         names = sorted((entry.name for entry in root.iterdir()), key=os.fsencode)
     for name in names:
         if name.startswith(".") or not (root / name).is_dir():
             continue
         for path in _files_below(root / name):
-            parts = path.relative_to(root).parts
-            relative = "/".join(parts)
-            kind = parts[1] if len(parts) > 2 else ""
-            yield Row(
-                where=f"file {well_formed(relative)}",
-                path=relative,
-                label=well_formed(name),
-                attack_type=well_formed(kind),
-            )
+            yield _file_row(path.relative_to(root).parts)
+
+
+def _remote_rows(root: Remote) -> Iterator[Row]:
+    with _readable(root):
+        names = root.names_below()
+    for name in names:
+        parts = tuple(name.split("/"))
+        hidden = any(part.startswith(".") for part in parts)
+        if len(parts) > 1 and parts[-1] and not hidden and parts[-1].lower() not in _IGNORED:
+            yield _file_row(parts)
+
+
+def _file_row(parts: tuple[str, ...]) -> Row:
+    relative = "/".join(parts)
+    return Row(
+        where=f"file {well_formed(relative)}",
+        path=relative,
+        label=well_formed(parts[0]),
+        attack_type=well_formed(parts[1] if len(parts) > 2 else ""),
+    )
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -7,16 +7,20 @@ when it is a regular file of a size that the API takes.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Final, Literal
 
-__all__ = ["MAX_BYTES", "MediaFile", "MediaType", "NotSent", "forget_folders", "inspect_media", "read_media"]
+from finauth_eval.places import Place, Remote
+
+__all__ = ["MAX_BYTES", "MediaFile", "MediaType", "NotSent", "forget_folders", "inspect_files",
+           "inspect_media", "read_media"]  # fmt: skip
 
 MediaType = Literal["image", "video"]
 NotSent = Literal["missing", "unreadable", "empty", "over_size", "outside_root", "not_a_file", "changed"]
@@ -64,7 +68,7 @@ class _Unsendable(Exception):  # noqa: N818 - never leaves this module
         self.size = size
 
 
-def inspect_media(path: Path, *, root: Path, declared: MediaType | None = None) -> MediaFile:
+def inspect_media(path: Place, *, root: Place, declared: MediaType | None = None) -> MediaFile:
     """Look at a file, reading its bytes once, and only if it is small enough to be sent.
 
     Args:
@@ -93,7 +97,12 @@ def inspect_media(path: Path, *, root: Path, declared: MediaType | None = None) 
     )
 
 
-def read_media(path: Path, *, root: Path, media_type: MediaType) -> bytes | MediaFile:
+def inspect_files(files: Sequence[tuple[Place, MediaType | None]], *, root: Place) -> list[MediaFile]:
+    """Look at some files, each with what the manifest says it is; a task for a thread or for another machine."""
+    return [inspect_media(path, root=root, declared=declared) for path, declared in files]
+
+
+def read_media(path: Place, *, root: Place, media_type: MediaType) -> bytes | MediaFile:
     """The bytes to send, or, when they can't be had any more, why."""
     try:
         with _opened(path, root=root) as (stream, size):
@@ -103,7 +112,7 @@ def read_media(path: Path, *, root: Path, media_type: MediaType) -> bytes | Medi
         return MediaFile(problem=error.problem, detail=error.detail, size=error.size)
 
 
-def media_type_of_name(path: Path) -> MediaType:
+def media_type_of_name(path: Place) -> MediaType:
     """What an extension claims; everything that is not a known video is taken for an image."""
     return "video" if path.suffix.lower() in _VIDEO_EXTENSIONS else "image"
 
@@ -145,7 +154,10 @@ def pixels_of(head: bytes) -> tuple[int, int] | None:
 
 
 @contextmanager
-def _opened(path: Path, *, root: Path) -> Iterator[tuple[IO[bytes], int]]:
+def _opened(path: Place, *, root: Place) -> Iterator[tuple[IO[bytes], int]]:
+    if isinstance(path, Remote) or isinstance(root, Remote):
+        yield _remote(path, root)
+        return
     try:
         base = _real_folder(os.fspath(root))
         real = _real_path(path)
@@ -171,6 +183,24 @@ def _opened(path: Path, *, root: Path) -> Iterator[tuple[IO[bytes], int]]:
         os.close(handle)
 
 
+def _remote(path: Place, root: Place) -> tuple[IO[bytes], int]:
+    """An object of a store, read whole; not even its size is asked for when it is not below the root."""
+    if not (isinstance(path, Remote) and isinstance(root, Remote) and path.inside(root)):
+        raise _Unsendable("outside_root", f"it leads out of {root}")
+    try:
+        size = path.size()
+        if size is None:
+            raise _Unsendable("not_a_file", "it is a prefix and not an object")
+        if size == 0:
+            raise _Unsendable("empty", "the file has 0 bytes", 0)
+        _check_size(size, media_type_of_name(path), most=True)
+        return io.BytesIO(path.read_bytes()), size
+    except FileNotFoundError as error:
+        raise _Unsendable("missing", "there is no such object") from error
+    except OSError as error:
+        raise _Unsendable("unreadable", str(error.strerror or error)) from error
+
+
 @lru_cache(maxsize=1024)
 def _real_folder(folder: str) -> str:
     """Where a folder really is; kept, for thousands of files share one, until `forget_folders`."""
@@ -193,8 +223,9 @@ def _real_path(path: Path) -> str:
     return os.path.join(_real_folder(folder), last) if plain else os.path.realpath(name)  # noqa: PTH118 - a Path costs more than a small file
 
 
-def _check_size(size: int, media_type: MediaType) -> None:
-    cap = MAX_BYTES[media_type]
+def _check_size(size: int, media_type: MediaType, *, most: bool = False) -> None:
+    """Refuse what the API would not take; with ``most`` only what it would take as nothing at all."""
+    cap = max(MAX_BYTES.values()) if most else MAX_BYTES[media_type]
     if size > cap:
         detail = f"{size:,} bytes; the API takes {media_type}s of at most {cap:,} bytes"
         raise _Unsendable("over_size", detail, size)

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
+from finauth_eval.cluster import connected
 from finauth_eval.columns import (
     COLUMNS,
     OUTCOMES,
@@ -29,6 +30,7 @@ from finauth_eval.columns import (
 )
 from finauth_eval.errors import ScoresError
 from finauth_eval.metrics.audit import audit_decisions
+from finauth_eval.places import Place, Remote, place, size_of, streamed
 from finauth_eval.scores import RUN_FILE, SCORES_FILE, Provenance, ScoreTable, provenance_of_run, read_run
 from finauth_eval.slicing import MISSING, SliceColumn, Windows, in_order, slice_text
 from finauth_eval.tallied import SPLITS, Rows, Subjects, Tallied, summed
@@ -36,6 +38,7 @@ from finauth_eval.tallied import SPLITS, Rows, Subjects, Tallied, summed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from distributed import Client
     from numpy.typing import NDArray
 
     from finauth_eval.columns import ScoreRange
@@ -50,17 +53,17 @@ _BUFFER: Final = 1 << 20
 _NEEDED: Final = ("label", "score", "attack_type", "outcome", "threshold", "result")
 
 
-def worth_scanning(path: Path | str) -> bool:
+def worth_scanning(path: Path | str | Remote) -> bool:
     """Whether scores are read part by part: a pattern, a folder of Parquet files that is no run, or a large file."""
-    path = Path(path)
+    path = place(path)
     if path.is_dir():
         return not (path / SCORES_FILE).is_file() and not (path / RUN_FILE).is_file() and bool(_within(path))
     if path.is_file():
-        return path.suffix.lower() in _SUFFIXES and path.stat().st_size > MOST_AT_ONCE
+        return path.suffix.lower() in _SUFFIXES and size_of(path) > MOST_AT_ONCE
     return glob.has_magic(str(path))
 
 
-def part_files(path: Path | str) -> list[Path]:
+def part_files(path: Path | str | Remote) -> Sequence[Place]:
     """The Parquet files of a path: a file, a run folder, a folder with such files at any depth, or a pattern.
 
     Files and folders whose names begin with ``.`` or ``_`` are left out, as other readers do.
@@ -68,7 +71,8 @@ def part_files(path: Path | str) -> list[Path]:
     Raises:
         ScoresError: There is none.
     """
-    path = Path(path)
+    path = place(path)
+    found: Sequence[Place]
     if path.is_dir():
         found = [path / SCORES_FILE] if (path / SCORES_FILE).is_file() else _within(path)
         if not found:
@@ -89,7 +93,14 @@ def part_files(path: Path | str) -> list[Path]:
     return found
 
 
-def _within(folder: Path) -> list[Path]:
+def _within(folder: Place) -> Sequence[Place]:
+    if isinstance(folder, Remote):
+        return [
+            folder / name
+            for name in folder.names_below()
+            if name.lower().endswith(_SUFFIXES)
+            and not any(own.startswith((".", "_")) for own in name.split("/"))
+        ]
     return sorted(
         file
         for file in folder.rglob("*")
@@ -100,7 +111,7 @@ def _within(folder: Path) -> list[Path]:
 
 
 def scan_scores(
-    path: Path | str,
+    path: Path | str | Remote,
     *,
     by: Sequence[str | Windows] = (),
     cluster: str | None = None,
@@ -110,6 +121,7 @@ def scan_scores(
     score_range: ScoreRange = "unit",
     require_labels: bool = True,
     rows_at_once: int = _ROWS_AT_ONCE,
+    dask: str | Client | None = None,
 ) -> Tallied:
     """Count the scores of Parquet files that need not fit into memory; `evaluate` and `recommend` take the counts.
 
@@ -128,6 +140,8 @@ def scan_scores(
         score_range: ``"unit"`` refuses scores outside [0, 1]; ``"any"`` takes every finite number.
         require_labels: Whether files without a column ``label`` are refused.
         rows_at_once: At most so many rows are read at once, at least 1; the result is the same for any number.
+        dask: Count on the workers of a Dask cluster, a file a task, with the same result: a scheduler's address, a client,
+            or ``"local"``. Needs the extra ``dask``.
 
     Raises:
         ScoresError: There is no such file, it cannot be read, or a row is not what it should be; the message names
@@ -135,7 +149,8 @@ def scan_scores(
         ValueError: No file has such a column to slice by, or it has too many different values.
     """
     files = part_files(path)
-    run = read_run(Path(path) / RUN_FILE) if Path(path).is_dir() else {}
+    where = place(path)
+    run = read_run(where / RUN_FILE) if where.is_dir() else {}
     asked = _Asked(
         by=tuple(dict.fromkeys(by)),
         cluster=None if cluster == "none" else cluster or "subject",
@@ -147,10 +162,13 @@ def scan_scores(
     schemas = [_columns_of(file, asked) for file in files]
     for name in (*map(_source_of, asked.by), *([cluster] if cluster and cluster != "none" else [])):
         if name not in COLUMNS and not any(name in columns.values() for columns in schemas):
-            known = ", ".join(dict.fromkeys(own for file in files for own in parquet.read_schema(file).names))
+            known = ", ".join(dict.fromkeys(own for file in files for own in _schema(file).names))
             raise ValueError(f"there is no column {name!r}; the columns are {known}")
+    parts_of = list(zip(files, schemas, strict=True))
+    if dask is not None:
+        return summed(_on_workers(parts_of, asked, rows_at_once, dask))
     with ThreadPoolExecutor(1) as reader:
-        batches = _batches(list(zip(files, schemas, strict=True)), asked, rows_at_once)
+        batches = _batches(parts_of, asked, rows_at_once)
         waiting = reader.submit(next, batches, None)
 
         def parts() -> Iterator[Tallied]:
@@ -160,6 +178,20 @@ def scan_scores(
                 yield _tallied(own, asked)
 
         return summed(parts())
+
+
+def _on_workers(
+    files: Sequence[tuple[Place, Mapping[str, str]]], asked: _Asked, rows_at_once: int, dask: str | Client
+) -> Iterator[Tallied]:
+    """Each file's counts, in order; a task that is repeated because its worker died costs time and nothing else."""
+    with connected(dask) as client:
+        under_way = [client.submit(_file_tallied, own, asked, rows_at_once, pure=False) for own in files]
+        while under_way:
+            yield under_way.pop(0).result()
+
+
+def _file_tallied(file: tuple[Place, Mapping[str, str]], asked: _Asked, rows_at_once: int) -> Tallied:
+    return summed(_tallied(batch, asked) for batch in _batches([file], asked, rows_at_once))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +216,7 @@ class _Batch:
     """Some rows of a file, with only the columns that are needed, under the names of their meanings."""
 
     rows: pa.RecordBatch
-    file: Path
+    file: Place
     rows_before: int
 
     def column(self, name: str) -> pa.Array | None:
@@ -195,10 +227,15 @@ class _Batch:
         return None if found.null_count == len(found) and name != "label" else found
 
 
-def _columns_of(file: Path, asked: _Asked) -> dict[str, str]:
+def _schema(file: Place) -> pa.Schema:
+    with streamed(file) as source:
+        return parquet.read_schema(source)
+
+
+def _columns_of(file: Place, asked: _Asked) -> dict[str, str]:
     """The file's columns that are needed, and what each means."""
     try:
-        schema = parquet.read_schema(file)
+        schema = _schema(file)
     except (OSError, pa.ArrowException) as error:
         raise ScoresError(f"{file}: not readable as Parquet ({error})") from error
     frame = name_columns(
@@ -215,19 +252,22 @@ def _columns_of(file: Path, asked: _Asked) -> dict[str, str]:
 
 
 def _batches(
-    files: Sequence[tuple[Path, Mapping[str, str]]], asked: _Asked, rows_at_once: int
+    files: Sequence[tuple[Place, Mapping[str, str]]], asked: _Asked, rows_at_once: int
 ) -> Iterator[_Batch]:
     """Every batch of every file, and one without rows of each that has none."""
     for path, columns in files:
         before = 0
         try:
-            schema = parquet.read_schema(path)
+            schema = _schema(path)
             texts = [
                 name
                 for name in columns
                 if _is_text(schema.field(name).type) and columns[name] != asked.cluster
             ]
-            with parquet.ParquetFile(path, read_dictionary=texts, buffer_size=_BUFFER) as file:
+            with (
+                streamed(path) as source,
+                parquet.ParquetFile(source, read_dictionary=texts, buffer_size=_BUFFER) as file,
+            ):
                 for group in range(
                     file.num_row_groups
                 ):  # no batch spans two of them: each has its own dictionaries

@@ -10,7 +10,6 @@ import csv
 import hashlib
 import io
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from pyarrow import csv as pa_csv
 
 from finauth_eval.columns import COLUMNS, ScoreRange, name_columns, read_columns, refuse_twins, where
 from finauth_eval.errors import ScoresError
+from finauth_eval.places import Place, Remote, appearing, as_file, place, size_of
 
 __all__ = ["COLUMNS", "Provenance", "ScoreTable", "provenance_of_run", "read_run", "read_scores"]
 
@@ -168,16 +168,18 @@ class ScoreTable:
         """The same rows under a provenance with these fields changed."""
         return replace(self, provenance=replace(self.provenance, **changes))
 
-    def write(self, folder: Path | str) -> Path:
+    def write(self, folder: Path | str | Remote) -> Place:
         """Write ``scores.parquet`` and, where there are such, ``run.json`` and ``replicates.parquet``.
 
         Each appears whole or not at all.
 
+        Args:
+            folder: A path, or a URL such as ``s3://bucket/runs/q3``.
+
         Returns:
             The folder.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = place(folder)
         # places in the table are no ids: written out they would come back as such
         frame = self.frame if self.has_sample_ids else self.frame.drop(columns="sample_id")
         _write_parquet(_plain(frame), folder / SCORES_FILE)
@@ -185,21 +187,19 @@ class ScoreTable:
             _write_parquet(self.replicates, folder / REPLICATES_FILE)
         if self.provenance.run:
             text = json.dumps(self.provenance.run, indent=1, ensure_ascii=False, allow_nan=False)
-            scratch = folder / f".{RUN_FILE}.{os.getpid()}"
-            # a file name that is not valid Unicode must not cost the whole run its summary
-            scratch.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
-            scratch.replace(folder / RUN_FILE)
+            with appearing(folder / RUN_FILE) as scratch:
+                # a file name that is not valid Unicode must not cost the whole run its summary
+                scratch.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
         return folder
 
 
-def _write_parquet(frame: pd.DataFrame, file: Path) -> None:
-    scratch = file.with_name(f".{file.name}.{os.getpid()}")
-    frame.to_parquet(scratch, index=False)
-    scratch.replace(file)
+def _write_parquet(frame: pd.DataFrame, file: Place) -> None:
+    with appearing(file) as scratch:
+        frame.to_parquet(scratch, index=False)
 
 
 def read_scores(
-    path: Path | str,
+    path: Path | str | Remote,
     *,
     label_column: str = "label",
     score_column: str = "score",
@@ -210,7 +210,7 @@ def read_scores(
     """Read a score table from a run folder, a CSV (comma, semicolon or tab) or a Parquet file.
 
     Args:
-        path: Run folder (with ``scores.parquet`` and ``run.json``), ``.csv``/``.tsv``/``.txt`` or ``.parquet`` file.
+        path: A path or a URL such as ``s3://bucket/runs/q3``: run folder (with ``scores.parquet`` and ``run.json``), ``.csv``/``.tsv``/``.txt`` or ``.parquet`` file.
         label_column: Name of the column with the labels.
         score_column: Name of the column with the scores; a blank is a sample without a response.
         attack_type_column: Name of the column with the attack types, where there is one.
@@ -220,7 +220,7 @@ def read_scores(
     Raises:
         ScoresError: There is no such file, it cannot be read, or a row is not what it should be.
     """
-    path = Path(path)
+    path = place(path)
     run: dict[str, Any] = {}
     source = file = path
     if path.is_dir():
@@ -228,7 +228,7 @@ def read_scores(
         run = read_run(path / RUN_FILE)
     if not file.is_file():
         raise ScoresError(f"{file}: no such file; expected a run folder, a CSV or a Parquet file")
-    if file.stat().st_size == 0:
+    if size_of(file) == 0:
         raise ScoresError(f"{file}: the file is empty; expected a header with at least 'label' and 'score'")
     frame = _read_parquet(file) if file.suffix.lower() in (".parquet", ".pq") else _read_csv(file)
     table = ScoreTable.from_frame(
@@ -261,7 +261,7 @@ def provenance_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_run(file: Path) -> dict[str, Any]:
+def read_run(file: Place) -> dict[str, Any]:
     """What a run.json holds; nothing where there is no such file.
 
     Raises:
@@ -283,14 +283,14 @@ def read_run(file: Path) -> dict[str, Any]:
     return run
 
 
-def _read_parquet(file: Path) -> pd.DataFrame:
+def _read_parquet(file: Place) -> pd.DataFrame:
     try:
-        return pd.read_parquet(file)
+        return pd.read_parquet(as_file(file))
     except Exception as error:  # pyarrow's errors have no common base below it
         raise ScoresError(f"{file}: not readable as Parquet ({error})") from error
 
 
-def _read_replicates(file: Path) -> pd.DataFrame:
+def _read_replicates(file: Place) -> pd.DataFrame:
     frame = _read_parquet(file)
     missing = sorted({"sample_id", "sha256", "replicate", "outcome", "score", "threshold"} - {*frame.columns})
     if missing:
@@ -298,7 +298,7 @@ def _read_replicates(file: Path) -> pd.DataFrame:
     return frame
 
 
-def _read_csv(file: Path) -> pd.DataFrame:
+def _read_csv(file: Place) -> pd.DataFrame:
     """Every field as a text. Strict: a row that is cut off is an error, not a sample without a score."""
     odd: list[pa_csv.InvalidRow] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from finauth_eval.cli.options import (
     Cluster,
     Confidence,
     Cost,
+    Dask,
     Holdout,
     Json,
     KeepPromises,
@@ -45,6 +46,7 @@ from finauth_eval.cli.output import (
     write_text,
 )
 from finauth_eval.errors import InputError
+from finauth_eval.places import place
 
 
 @app.command()
@@ -63,14 +65,16 @@ def evaluate(
     attack_type_column: AttackTypeColumn = "attack_type",
     score_range: ScoreRange = "unit",
     min_coverage: MinCoverage = 0.5,
+    dask: Dask = None,
     json_file: Json = None,
 ) -> None:
     """Measure how well the scores tell attacks from genuine customers."""
     from finauth_eval import evaluation
 
     table = read_or_scan(
-        scores, label_column, score_column, attack_type_column, score_range, by=by or [], cluster=cluster
-    )
+        scores, label_column, score_column, attack_type_column, score_range, by=by or [], cluster=cluster,
+        dask=dask,
+    )  # fmt: skip
     result = evaluation.evaluate(
         table,
         thresholds=threshold or [],
@@ -116,6 +120,7 @@ def recommend(
     attack_type_column: AttackTypeColumn = "attack_type",
     score_range: ScoreRange = "unit",
     min_coverage: MinCoverage = 0.5,
+    dask: Dask = None,
     json_file: Json = None,
     export: Annotated[
         Path | None,
@@ -141,6 +146,7 @@ def recommend(
         score_range,
         by=[by] if by else [],
         cluster=cluster,
+        dask=dask,
     )
     result = recommendation.recommend(
         table,
@@ -197,7 +203,12 @@ def plan(
 @app.command()
 def report(
     scores: Scores,
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="The report to write.")],
+    output: Annotated[
+        Any,
+        typer.Option(
+            "-o", "--output", metavar="FILE.html", parser=place, help="The report; a path or s3://."
+        ),
+    ],
     by: By = None,
     threshold: Thresholds = None,
     max_bpcer: MaxBpcerOption = None,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+
+from finauth_eval.places import place
 
 __all__ = [
     "AttackTypeColumn",
@@ -13,6 +15,7 @@ __all__ = [
     "Cluster",
     "Confidence",
     "Cost",
+    "Dask",
     "Holdout",
     "Json",
     "KeepPromises",
@@ -39,12 +42,23 @@ Json = Annotated[
     typer.Option("--json", metavar="F", help="Write the result as JSON to F; - is standard output."),
 ]
 Scores = Annotated[
-    Path,
+    Any,
     typer.Argument(
-        metavar="SCORES", help="Run folder, CSV or Parquet file; a folder or pattern of Parquet files."
+        metavar="SCORES",
+        parser=place,
+        help="Run folder, CSV or Parquet file; a folder or pattern of Parquet files; a path or s3://.",
     ),
 ]
-Manifest = Annotated[Path, typer.Argument(metavar="MANIFEST", help="Folder, CSV, JSONL or Parquet file.")]
+Manifest = Annotated[
+    Any,
+    typer.Argument(
+        metavar="MANIFEST", parser=place, help="Folder, CSV, JSONL or Parquet file; a path or s3://."
+    ),
+]
+Dask = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS|local", help="Count on the workers of a Dask cluster, a file a task."),
+]
 LabelColumn = Annotated[str, typer.Option(help="Name of the column with the labels.")]
 ScoreColumn = Annotated[str, typer.Option(help="Name of the column with the scores.")]
 AttackTypeColumn = Annotated[str, typer.Option(help="Name of the column with the attack types.")]

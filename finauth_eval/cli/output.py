@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from finauth_eval.errors import FinauthEvalError, InputError, MissingExtra
+from finauth_eval.places import Place, appearing, place
 from finauth_eval.wellformed import printable
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def typed_command() -> str | None:
 
 
 def read_table(
-    path: Path,
+    path: Place,
     label: str,
     score: str,
     attack_type: str,
@@ -63,7 +63,7 @@ def read_table(
 
 
 def read_or_scan(
-    path: Path,
+    path: Place,
     label: str,
     score: str,
     attack_type: str,
@@ -72,19 +72,21 @@ def read_or_scan(
     by: Sequence[str | Windows],
     cluster: str | None,
     require_labels: bool = True,
+    dask: str | None = None,
 ) -> ScoreTable | Tallied:
     """A command's SCORES: a table, or where they may be more than fits into memory their counts.
 
-    A single file whose samples belong together is read as a table all the same, for counts do not tell which do.
+    A single file or run whose samples belong together is read as a table all the same, for counts do not tell which do.
     """
     from finauth_eval.scanning import scan_scores, worth_scanning
+    from finauth_eval.scores import SCORES_FILE
 
-    if worth_scanning(path):
+    if dask is not None or worth_scanning(path):
         counted = scan_scores(
             path, by=by, cluster=cluster, label_column=label, score_column=score, attack_type_column=attack_type,
-            score_range=score_range, require_labels=require_labels,
+            score_range=score_range, require_labels=require_labels, dask=dask,
         )  # fmt: skip
-        if not counted.belong_together or not path.is_file():
+        if not counted.belong_together or not (path.is_file() or (path / SCORES_FILE).is_file()):
             return counted
     return read_table(path, label, score, attack_type, score_range, require_labels=require_labels)
 
@@ -123,14 +125,10 @@ def write_json(file: str | None, payload: Any) -> None:
 
 def write_text(file: str, text: str) -> None:
     """Write a file that appears whole or not at all."""
-    target = Path(file)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(text + "\n", encoding="utf-8")
-        scratch.replace(target)
+        with appearing(place(file)) as scratch:
+            scratch.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise InputError(f"{file}: can't be written ({error.strerror or error})") from error
 
 

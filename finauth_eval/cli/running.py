@@ -6,7 +6,7 @@ import logging
 import math
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,6 +16,7 @@ from finauth_eval.cli.application import app
 from finauth_eval.cli.options import Json, Manifest
 from finauth_eval.cli.output import printable, say, write_json
 from finauth_eval.errors import InputError
+from finauth_eval.places import Place, place
 
 if TYPE_CHECKING:
     from finauth_eval.scores import ScoreTable
@@ -29,7 +30,10 @@ def run(
         str | None, typer.Option(metavar="URL", help="Another address, such as a sandbox's.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Folder for scores.parquet and run.json.")
+        Any,
+        typer.Option(
+            metavar="RUN", parser=place, help="Folder for scores.parquet and run.json; a path or s3://."
+        ),
     ] = None,
     cache: Annotated[Path, typer.Option(metavar="DIR", help="Folder of the answers.")] = Path(
         ".finauth-cache"
@@ -50,6 +54,13 @@ def run(
         Literal["retry", "hold"], typer.Option(help="What to do with a send whose answer was lost.")
     ] = "retry",
     request_timeout: Annotated[float, typer.Option(metavar="S", help="Seconds one request may take.")] = 60.0,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|local",
+            help="Hash and send on the workers of a Dask cluster; local: worker processes on this machine.",
+        ),
+    ] = None,
     price: Annotated[
         float | None,
         typer.Option(min=0, metavar="P", help="Of one call, in any unit: progress shows the cost."),
@@ -63,6 +74,7 @@ def run(
     json_file: Json = None,
 ) -> None:
     """Send a dataset to the API; stored answers are never paid for again."""
+    from finauth_eval.cluster import connected
     from finauth_eval.dataset import load_dataset
     from finauth_eval.run.runner import collect_scores, plan_run
 
@@ -71,37 +83,40 @@ def run(
         raise InputError("--out is missing: the folder for scores.parquet and run.json")
     if price is not None and not math.isfinite(price):
         raise InputError(f"--price is {price}; expected a number that is not negative")
-    with _file_progress() as looked_at:
-        samples = load_dataset(manifest, progress=looked_at)
-    if dry_run:
-        plan = plan_run(
-            samples,
-            endpoint=where,
-            cache=cache,
-            campaign=campaign,
-            endpoint_name=endpoint_name,
-            replicates=replicates,
-        )
-        write_json(json_file, plan.to_dict())
-        if json_file != "-":
-            _print_run(plan.to_dict())
-        return
-    with _call_progress(price) as called, _logging(verbose):
-        table = collect_scores(
-            samples,
-            endpoint=where,
-            cache=cache,
-            campaign=campaign,
-            endpoint_name=endpoint_name,
-            max_calls=max_calls,
-            max_concurrency=max_concurrency,
-            max_per_second=max_per_second,
-            on_ambiguous=on_ambiguous,
-            request_timeout_s=request_timeout,
-            replay=replay,
-            replicates=replicates,
-            progress=called,
-        )
+    with ExitStack() as stack:
+        cluster = stack.enter_context(connected(dask)) if dask is not None else None
+        with _file_progress() as looked_at:
+            samples = load_dataset(manifest, dask=cluster, progress=looked_at)
+        if dry_run:
+            plan = plan_run(
+                samples,
+                endpoint=where,
+                cache=cache,
+                campaign=campaign,
+                endpoint_name=endpoint_name,
+                replicates=replicates,
+            )
+            write_json(json_file, plan.to_dict())
+            if json_file != "-":
+                _print_run(plan.to_dict())
+            return
+        with _call_progress(price) as called, _logging(verbose):
+            table = collect_scores(
+                samples,
+                endpoint=where,
+                cache=cache,
+                campaign=campaign,
+                endpoint_name=endpoint_name,
+                max_calls=max_calls,
+                max_concurrency=max_concurrency,
+                max_per_second=max_per_second,
+                on_ambiguous=on_ambiguous,
+                request_timeout_s=request_timeout,
+                replay=replay,
+                replicates=replicates,
+                dask=cluster,
+                progress=called,
+            )
     assert out is not None  # noqa: S101 - for the type checker; refused above
     _save(table, out)
     summary = dict(table.provenance.run)
@@ -122,7 +137,7 @@ def _one_endpoint(region: str | None, endpoint: str | None) -> str:
     return region or endpoint or ""
 
 
-def _save(table: ScoreTable, out: Path) -> None:
+def _save(table: ScoreTable, out: Place) -> None:
     from finauth_eval.errors import StoreError
 
     try:

@@ -116,7 +116,8 @@ def run_demo(*, out: Path, data: Path, cache: Path, say: Callable[[str], None]) 
     here, *others = tables
     result = evaluate(here, by=["media_type"])
     advice = recommend(here, DEMO_POLICIES)
-    report = write_report(result, advice, path=out / "report.html", scores=here)
+    report = out / "report.html"
+    write_report(result, advice, path=report, scores=here)
     comparisons = tuple(
         _compared(here, other, out / f"{name}.json")
         for name, other in zip(("regions", "versions"), others, strict=True)

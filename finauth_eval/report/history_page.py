@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from finauth_eval.history import History
+    from finauth_eval.places import Place
 
 __all__ = ["Chip", "render_history", "write_history"]
 
@@ -73,7 +74,7 @@ def render_history(history: History, *, links: Mapping[str, str] | None = None) 
     )
 
 
-def write_history(history: History, *, path: Path | str) -> Path:
+def write_history(history: History, *, path: Path | str) -> Place:
     """Write the page of ``render_history``, with links to the reports that lie in the runs' folders.
 
     Args:

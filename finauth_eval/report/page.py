@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from finauth_eval.evaluation import Evaluation
+    from finauth_eval.places import Place, Remote
     from finauth_eval.recommendation import Recommendations
     from finauth_eval.report.explorer import Explorer
     from finauth_eval.report.marks import Mark
@@ -67,17 +68,18 @@ def write_report(
     evaluation: Evaluation,
     recommendations: Recommendations | None = None,
     *,
-    path: Path | str,
+    path: Path | str | Remote,
     scores: ScoreTable | None = None,
     title: str | None = None,
     command: str | None = None,
-) -> Path:
+) -> Place:
     """Write the page of ``render_report``; the file appears whole or not at all.
 
     Args:
         evaluation: What ``evaluate`` found.
         recommendations: What ``recommend`` found, if it was asked.
-        path: Where to; missing folders are made, an older report is replaced.
+        path: Where to, a path or a URL such as ``s3://bucket/q3.html``; missing folders are made, an older report is
+            replaced.
         scores: As for ``render_report``.
         title: As for ``render_report``.
         command: As for ``render_report``.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
@@ -12,6 +11,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from finauth_eval.places import Place, Remote, appearing, place
 from finauth_eval.report.figures import Missing
 from finauth_eval.report.policy import content_security_policy
 from finauth_eval.shown import numbers
@@ -47,22 +47,17 @@ def render(
     )
 
 
-def write_page(page: str, path: Path | str) -> Path:
+def write_page(page: str, path: Path | str | Remote) -> Place:
     """Write a page; the file appears whole or not at all, and missing folders are made.
 
     Args:
         page: The page.
-        path: Where to.
+        path: Where to: a file, or a URL of a store.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    target = place(path)
+    with appearing(target) as scratch:
         scratch.write_text(page, encoding="utf-8", newline="\n")
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)
-    return path
+    return target
 
 
 @cache

@@ -6,13 +6,13 @@ import math
 import platform
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import httpx
@@ -21,15 +21,21 @@ import pandas as pd
 from finauth_eval.dataset import Dataset
 from finauth_eval.detection import Kind, NoResponse
 from finauth_eval.errors import InputError
+from finauth_eval.run.carriers import OwnCarrier
 from finauth_eval.run.client import open_client
 from finauth_eval.run.credentials import Credentials, load_credentials
 from finauth_eval.run.endpoint import Endpoint, resolve_endpoint
 from finauth_eval.run.plan import Plan, make_plan
 from finauth_eval.run.sender import MAX_ATTEMPTS, OnAmbiguous, Sender, SendingRules
 from finauth_eval.run.stability import replicate_frame, stability_fields
+from finauth_eval.run.station import Assignment
 from finauth_eval.run.store import Store, open_store
 from finauth_eval.run.table import audit_fields, count_fields, score_frame
+from finauth_eval.run.workers import WorkersCarrier, on_workers
 from finauth_eval.scores import ScoreTable, provenance_of_run
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["DEFAULT_CACHE", "Progress", "RunPlan", "collect_scores", "plan_run"]
 
@@ -134,6 +140,7 @@ def collect_scores(
     replay: bool = False,
     replicates: int = 1,
     credentials: Credentials | None = None,
+    dask: str | Client | None = None,
     progress: Callable[[Progress], None] | None = None,
     patience: float = 1.0,
 ) -> ScoreTable:
@@ -159,6 +166,9 @@ def collect_scores(
         replicates: How often each content is asked and paid for: the table has the first answer, ``replicates`` all,
             and ``provenance.run["stability"]`` says what asking again changed.
         credentials: Key and secret; from the environment or .env by default.
+        dask: Send from the workers of a Dask cluster: the address of its scheduler, a client of it, or ``"local"`` for
+            worker processes on this machine. Key and secret come from the workers' own environment; the cache stays
+            here. Needs the extra ``dask``.
         progress: Called after each content.
         patience: Factor on every wait of the runner's own.
 
@@ -168,7 +178,8 @@ def collect_scores(
     Raises:
         CredentialsError: Key or secret is missing and something has to be sent.
         StoreError: The cache can't be opened.
-        InputError: The endpoint is not one.
+        InputError: The endpoint is not one, or there is no cluster that could send.
+        MissingExtra: A cluster is asked for, and Dask is not installed.
     """
     where = resolve_endpoint(endpoint, name=endpoint_name)
     if max_concurrency < 1 or (max_calls is not None and max_calls < 0):
@@ -195,7 +206,10 @@ def collect_scores(
         credentials=credentials,
         progress=progress,
         patience=patience,
+        dask=dask,
     )
+    if dask is not None and credentials is not None:
+        raise ValueError("credentials are never sent to a cluster; set them in the workers' environment")
     return _in_a_thread(run)
 
 
@@ -242,6 +256,8 @@ class _Run:
     credentials: Credentials | None = None
     progress: Callable[[Progress], None] | None = None
     patience: float = 1.0
+    dask: str | Client | None = None
+    workers: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         self.interrupted = threading.Event()
@@ -299,6 +315,7 @@ class _Run:
             **count_fields(frame),
             "from_cache": int(frame["cached"].sum()),
             **_sending_fields(sender),
+            **({} if self.workers is None else {"workers": dict(self.workers)}),
             "possibly_billed": len(billed),
             **audit_fields(frame),
             "wall_s": round(wall_s, 3),
@@ -312,6 +329,36 @@ class _Run:
         }
 
     async def _send(self, plan: Plan, store: Store) -> Sender:
+        async with self._carrier(plan) as carrier:
+            sender = Sender(
+                plan=plan,
+                store=store,
+                carrier=carrier,
+                rules=self.rules,
+                on_result=lambda: self._report(plan, sender),
+                interrupted=self.interrupted.is_set,
+                patience=self.patience,
+            )
+            await sender.run()
+            if isinstance(carrier, WorkersCarrier):
+                self.workers = {"most": carrier.most, "lost": carrier.lost}
+        return sender
+
+    @asynccontextmanager
+    async def _carrier(self, plan: Plan) -> AsyncIterator[OwnCarrier | WorkersCarrier]:
+        """What takes the questions to the API: this process, or the workers of a cluster."""
+        at_once = min(self.rules.max_concurrency, len(plan.misses))
+        if self.dask is not None:
+            assignment = Assignment(
+                endpoint=self.endpoint,
+                root=self.dataset.root,
+                request_timeout_s=self.request_timeout_s,
+                max_concurrency=self.rules.max_concurrency,
+                connections=at_once,
+            )
+            async with on_workers(self.dask, assignment, patience=self.patience) as carrier:
+                yield carrier
+            return
         credentials = self.credentials or load_credentials()
         async with AsyncExitStack() as stack:
             try:
@@ -319,7 +366,7 @@ class _Run:
                     open_client(
                         self.endpoint,
                         credentials,
-                        max_concurrency=min(self.rules.max_concurrency, len(plan.misses)),
+                        max_concurrency=at_once,
                         request_timeout_s=self.request_timeout_s,
                     )
                 )
@@ -328,18 +375,7 @@ class _Run:
                 raise InputError(
                     f"the connection can't be set up: {error}; check SSL_CERT_FILE and the proxy variables"
                 ) from error
-            sender = Sender(
-                plan=plan,
-                store=store,
-                client=client,
-                rules=self.rules,
-                key_fingerprint=credentials.fingerprint,
-                on_result=lambda: self._report(plan, sender),
-                interrupted=self.interrupted.is_set,
-                patience=self.patience,
-            )
-            await sender.run()
-        return sender
+            yield OwnCarrier(client, root=self.dataset.root, key_fingerprint=credentials.fingerprint)
 
     def _report(self, plan: Plan, sender: Sender) -> None:
         if self.progress is not None:

@@ -5,7 +5,6 @@ One retry layer, one place where a kind of refusal is turned into what to do.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import random
 import time
@@ -15,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import anyio
 
 from finauth_eval.detection import Detection, Kind, NoResponse
 from finauth_eval.errors import StoreError
-from finauth_eval.media import MediaFile, forget_folders, read_media
-from finauth_eval.run.client import ApiClient
+from finauth_eval.media import MediaFile, forget_folders
+from finauth_eval.run.carriers import Carrier
 from finauth_eval.run.journal import Journal
 from finauth_eval.run.pacing import ConcurrencyLimit, RateLimit, RetryBudget, backoff_s
 from finauth_eval.run.plan import Plan
@@ -36,7 +35,6 @@ _log = logging.getLogger("finauth_eval")
 OnAmbiguous = Literal["retry", "hold"]
 
 MAX_ATTEMPTS: Final = 5
-_SMALL: Final = 256 * 1024
 _SPARE_WORKERS: Final = 16
 _WINDOW: Final = 50  # bad answers are judged over so many
 _OUR_BUG: Final = 10  # so many first answers that all reject the request stop the run
@@ -107,9 +105,8 @@ class Sender:
     Args:
         plan: What to send.
         store: Where sends and answers are put on record.
-        client: How to send.
+        carrier: How to send.
         rules: Caps.
-        key_fingerprint: Recorded with each answer.
         on_result: Called after each question that is done with.
         interrupted: Asked now and then whether the user wants to stop.
         chance: Jitter.
@@ -121,9 +118,8 @@ class Sender:
         *,
         plan: Plan,
         store: Store,
-        client: ApiClient,
+        carrier: Carrier[Any],
         rules: SendingRules,
-        key_fingerprint: str,
         on_result: Callable[[], None] = lambda: None,
         interrupted: Callable[[], bool] = lambda: False,
         chance: random.Random | None = None,
@@ -140,9 +136,8 @@ class Sender:
         self._plan = plan
         self._store = store
         self._journal = Journal(store.together)
-        self._client = client
+        self._carrier = carrier
         self._rules = rules
-        self._key_fingerprint = key_fingerprint
         self._on_result = on_result
         self._interrupted = interrupted
         self._chance = chance or random.Random()
@@ -168,7 +163,7 @@ class Sender:
         workers = min(self._rules.max_concurrency + _SPARE_WORKERS, len(self._queue))
         _log.info(
             "asking %s for %d of %d contents, at most %d at once at first",
-            self._client.endpoint.url, len(self._queue), len(self._plan.questions), self.limit.limit,
+            self._carrier.endpoint.url, len(self._queue), len(self._plan.questions), self.limit.limit,
         )  # fmt: skip
         async with anyio.create_task_group() as outer:
             outer.start_soon(self._watch)
@@ -258,7 +253,7 @@ class Sender:
             await self._nap(wait)
 
     def _stored(self, outcome: Outcome, attempts: int) -> Stored:
-        return Stored(outcome=outcome, attempts=attempts, key_fingerprint=self._key_fingerprint)
+        return Stored(outcome=outcome, attempts=attempts, key_fingerprint=self._carrier.key_fingerprint)
 
     async def _send_once(
         self, key: str, question: Question, *, again: bool
@@ -281,12 +276,18 @@ class Sender:
         """Read, put on record, and send once there is a place: what takes time is done while others are answered."""
         if self.stop is not None:
             return None
-        # a small file was hashed a moment ago: to read it again takes less than to hand it to another thread
-        small = question.size <= _SMALL
-        media = self._media(key) if small else await anyio.to_thread.run_sync(self._media, key)
-        if isinstance(media, MediaFile):
-            self.unsendable[key] = media
+        loaded = await self._carrier.load(question, [sample.path for sample in self._plan.sources[key]])
+        if isinstance(loaded, MediaFile):
+            self.unsendable[key] = loaded
             return None
+        try:
+            return await self._with_loaded(loaded, key, question, again=again, in_a_place=in_a_place)
+        finally:
+            self._carrier.drop(loaded)
+
+    async def _with_loaded(
+        self, loaded: Any, key: str, question: Question, *, again: bool, in_a_place: bool
+    ) -> tuple[str, Outcome, int] | None:
         if not self._may_send():
             return None
         send = await self._on_record(question, again=again)
@@ -297,7 +298,10 @@ class Sender:
             while self._doubted not in (None, key) and not self._dropped():
                 await self._nap(0.05)
             if not self._dropped():
-                return send, *await self._sent(media, question)
+                outcome, in_flight = await self._sent(loaded, question)
+                if isinstance(outcome, Detection | NoResponse):
+                    return send, outcome, in_flight
+                self._not_sent(key, outcome)
         finally:
             if in_a_place:
                 self.limit.release()
@@ -305,6 +309,13 @@ class Sender:
         self.tally.retries -= again
         await self._journal.write(partial(self._store.record_free, send))
         return None
+
+    def _not_sent(self, key: str, why: MediaFile | None) -> None:
+        """The carrier did not send it after all."""
+        if why is not None:
+            self.unsendable[key] = why
+        else:
+            self._halt(3, "stopped", f"stopped: {self._carrier.trouble}")
 
     async def _on_record(self, question: Question, *, again: bool) -> str:
         """Put a send on record before it happens."""
@@ -318,11 +329,11 @@ class Sender:
             self.tally.retries -= again
             raise
 
-    async def _sent(self, media: bytes, question: Question) -> tuple[Outcome, int]:
+    async def _sent(self, loaded: Any, question: Question) -> tuple[Outcome | MediaFile | None, int]:
         self._in_flight += 1
         in_flight = self._in_flight
         try:
-            return await self._client.detect(media, question.media_type), in_flight
+            return await self._carrier.send(loaded, question), in_flight
         finally:
             self._in_flight -= 1
 
@@ -346,18 +357,6 @@ class Sender:
             self._halt(5, "max_calls", f"stopped: --max-calls {cap} reached; run again to go on")
             return False
         return True
-
-    def _media(self, key: str) -> bytes | MediaFile:
-        """The bytes of the first sample that still holds the content that was hashed."""
-        question = self._plan.questions[key]
-        problem: MediaFile | None = None
-        for sample in self._plan.sources[key]:
-            media = read_media(sample.path, root=self._plan.dataset.root, media_type=question.media_type)
-            if isinstance(media, MediaFile):
-                problem = problem or media
-            elif hashlib.sha256(media).hexdigest() == question.sha256:
-                return media
-        return problem or MediaFile(problem="changed", detail="its bytes changed while the run was going on")
 
     def _learn(self, outcome: Outcome, in_flight: int) -> None:
         """Everything that one answer says about the server, before it is asked what it says about the content."""
@@ -392,7 +391,7 @@ class Sender:
                 4, "stopped", f"stopped: the account was refused ({said.upper()}); check the key with FinAuth"
             )
         elif kind is Kind.ADDRESS:
-            self._halt(3, "stopped", f"stopped: wrong address {self._client.endpoint.url} ({said})")
+            self._halt(3, "stopped", f"stopped: wrong address {self._carrier.endpoint.url} ({said})")
         elif kind is Kind.FIREWALL:
             self._halt(3, "stopped", f"stopped: a firewall answered instead of the API: {outcome.detail!r}")
         elif self._in_a_row[Kind.TOO_OFTEN] >= _FREQUENCY_REFUSALS:
@@ -405,13 +404,13 @@ class Sender:
             )
         elif self._in_a_row[Kind.NEVER_SENT] >= _UNREACHABLE:
             self._halt(
-                3, "stopped", f"stopped: {self._client.endpoint.url} can't be reached ({outcome.detail})"
+                3, "stopped", f"stopped: {self._carrier.endpoint.url} can't be reached ({outcome.detail})"
             )
         elif self.tally.answers[Kind.UNLISTED] >= _UNLISTED and not self.tally.answers["scored"]:
             self._halt(3, "stopped", f"stopped: nothing but refusals that are not documented ({said})")
 
     def _judge_recent(self, kind: Kind | None) -> None:
-        if kind in (Kind.NEVER_SENT, Kind.CONCURRENCY, Kind.TOO_OFTEN):
+        if kind in (Kind.NEVER_SENT, Kind.CONCURRENCY, Kind.TOO_OFTEN, Kind.LOST):
             return
         self._recent.append(kind is Kind.BAD_RESPONSE)
         if len(self._recent) == _WINDOW and 2 * sum(self._recent) > _WINDOW:
@@ -437,6 +436,11 @@ class Sender:
                 wanted = once
             case Kind.AMBIGUOUS:
                 wanted = once and self._rules.on_ambiguous == "retry"
+            case (
+                Kind.LOST
+            ):  # the budget is for the server's sake, and it is none the worse for a worker that died
+                again = once and self._rules.on_ambiguous == "retry" and attempts < MAX_ATTEMPTS
+                return 0 if again else None
             case Kind.TRANSIENT | Kind.NEVER_SENT:
                 wanted = True
             case Kind.CUT_OFF:
@@ -517,6 +521,7 @@ class Sender:
             self.stop = Stop(exit_code=exit_code, reason=reason, message=message)
             _log.info("no more sends: %s", message)
             self._stopped.set()
+            self._carrier.hurry()
 
     async def _nap(self, seconds: float) -> None:
         """Sleep, but not longer than the run goes on."""

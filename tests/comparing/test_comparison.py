@@ -355,6 +355,7 @@ def test_subjects_and_not_samples_are_independent_where_a_run_names_them(alone):
     after = own.assign(score=np.where(worse & (own["label"] == "bona_fide"), 0.9, own["score"]))
     a = own.assign(subject=subjects) if alone in ("a", "both") else own
     b = after.assign(subject=subjects) if alone in ("b", "both") else after
+    b = b.iloc[::-1]
     found = compared(a, b)
     rates = found.at_threshold.bona_fide
     before, later = errors(own, 0.5, "bona_fide"), errors(after, 0.5, "bona_fide")
@@ -590,6 +591,7 @@ def test_answers_that_name_several_thresholds_are_decided_at_a_half():
     found = compared(a, rescored(a, threshold=0.5))
     assert found.thresholds == (0.5, 0.5)
     assert "the answers of frame name several thresholds; 0.5 is used" in found.comparability
+    assert compared(a, rescored(a, threshold=0.5), threshold=0.4).comparability == ()
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,10 @@ HOSTILE = [
     "x" * 5000,
 ]
 
-TEXTS = st.text(st.one_of(st.characters(), st.sampled_from("<>&|`*_[]()#!@~$:;.-\\\"'\n]")), max_size=40)
+SPECIAL = [*"<>&|`*_[]()#!@~$:;.-\\\"'\n]", "<b>", "</td>", "&lt;", "&#60;", "\ud800", "\u202e"]
+TEXTS = st.lists(st.one_of(st.characters(), st.sampled_from(SPECIAL)), max_size=30).map(
+    "".join
+)  # special ones often
 
 
 def flip(name: str, *, worse: bool = True, attack_type: str | None = None) -> Flip:

@@ -562,6 +562,8 @@ def test_the_workflow_keeps_the_answers_whatever_happens_and_hides_the_secrets()
         assert part in save["with"]["key"]
     first = restore["with"]["restore-keys"].splitlines()[0]
     assert save["with"]["key"].startswith(first)
+    elsewhere = {key: own for key, own in {**content, **job}.items() if key not in ("jobs", "steps")}
+    assert "secrets." not in json.dumps({str(key): own for key, own in elsewhere.items()})
     holders = [step for step in job["steps"] if "secrets." in json.dumps(step)]
     assert len(holders) == 1
     assert "weekly.sh" in holders[0]["run"]

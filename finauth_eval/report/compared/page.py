@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from finauth_eval.comparing.outcome import Comparison
     from finauth_eval.gate import Verdict
+    from finauth_eval.places import Place, Remote
 
 __all__ = ["render_comparison", "write_comparison"]
 
@@ -79,8 +80,12 @@ def render_comparison(
 
 
 def write_comparison(
-    comparison: Comparison, *, path: Path | str, verdict: Verdict | None = None, title: str | None = None
-) -> Path:
+    comparison: Comparison,
+    *,
+    path: Path | str | Remote,
+    verdict: Verdict | None = None,
+    title: str | None = None,
+) -> Place:
     """Write the page of ``render_comparison``; the file appears whole or not at all.
 
     Args:
