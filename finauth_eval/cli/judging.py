@@ -19,6 +19,7 @@ from finauth_eval.cli.options import (
     Json,
     KeepPromises,
     LabelColumn,
+    Layout,
     MaxApcerOption,
     MaxBpcerOption,
     MinCoverage,
@@ -223,8 +224,13 @@ def report(
         float | None,
         typer.Option(metavar="M", help="With --against: the largest worsening that is put up with; 0.01."),
     ] = None,
+    layout: Layout = "file",
 ) -> None:
     """Write a report: one HTML file that opens anywhere; with --against that of a comparison of two runs."""
+    if layout == "dir" and output.suffix.lower() in (".css", ".js"):
+        raise InputError(
+            f"{output}: expected another ending; style and script lie beside the page under its name"
+        )
     if against is not None:
         from finauth_eval.cli.against import refuse_goals, report_comparison
 
@@ -237,7 +243,7 @@ def report(
             }
         )  # fmt: skip
         report_comparison(
-            scores, against, output=output, gate=gate, min_coverage=min_coverage,
+            scores, against, output=output, layout=layout, gate=gate, min_coverage=min_coverage,
             reading={
                 "label_column": label_column, "score_column": score_column,
                 "attack_type_column": attack_type_column, "score_range": score_range,
@@ -264,7 +270,7 @@ def report(
         seed=seed,
     )  # fmt: skip
     try:
-        write_report(result, advice, path=output, scores=table, command=typed_command())
+        write_report(result, advice, path=output, scores=table, command=typed_command(), layout=layout)
     except OSError as error:
         raise InputError(f"{output}: the report can't be written ({error.strerror or error})") from error
     typer.echo(f"report: {output}")

@@ -16,7 +16,7 @@ from finauth_eval.report.mistakes import mistakes_of
 from finauth_eval.report.quality import quality_table
 from finauth_eval.report.rates_chart import rates_against_threshold, reliability
 from finauth_eval.report.recommended import notes_table, recommended_table
-from finauth_eval.report.rendering import render, write_page
+from finauth_eval.report.rendering import lay_out, render, write_page
 from finauth_eval.report.summary import summary_table
 from finauth_eval.report.sweep import sweep
 from finauth_eval.report.tradeoffs import det, precision_recall, roc, roc_log
@@ -32,11 +32,15 @@ if TYPE_CHECKING:
     from finauth_eval.recommendation import Recommendations
     from finauth_eval.report.explorer import Explorer
     from finauth_eval.report.marks import Mark
+    from finauth_eval.report.rendering import Layout
     from finauth_eval.scores import ScoreTable
 
 __all__ = ["render_report", "write_report"]
 
 _CHARTED_MARKS: Final = 8
+_TEMPLATE: Final = "report.html.j2"
+_STYLES: Final = ("report.css",)
+_SCRIPT: Final = "explorer.js"
 
 
 def render_report(
@@ -60,7 +64,7 @@ def render_report(
         command: The command that asked for the page, for the auditor; it is shown as it is.
     """
     context = _context(evaluation, recommendations, scores, title, command)
-    return render("report.html.j2", styles=("report.css",), script="explorer.js", **context)
+    return render(_TEMPLATE, styles=_STYLES, script=_SCRIPT, **context)
 
 
 def write_report(
@@ -71,8 +75,9 @@ def write_report(
     scores: ScoreTable | None = None,
     title: str | None = None,
     command: str | None = None,
+    layout: Layout = "file",
 ) -> Path:
-    """Write the page of ``render_report``; the file appears whole or not at all.
+    """Write the page of ``render_report``; each file appears whole or not at all.
 
     Args:
         evaluation: What ``evaluate`` found.
@@ -81,11 +86,14 @@ def write_report(
         scores: As for ``render_report``.
         title: As for ``render_report``.
         command: As for ``render_report``.
+        layout: ``"file"`` for one file that opens anywhere; ``"dir"`` for a page with its style and script in files
+            beside it, for web servers whose policy forbids what is written into a page.
 
     Returns:
         The path.
     """
-    page = render_report(evaluation, recommendations, scores=scores, title=title, command=command)
+    context = _context(evaluation, recommendations, scores, title, command)
+    page = lay_out(_TEMPLATE, path=path, layout=layout, styles=_STYLES, script=_SCRIPT, **context)
     return write_page(page, path)
 
 
