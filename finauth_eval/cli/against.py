@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from finauth_eval.report.rendering import Layout
+
 __all__ = ["refuse_goals", "report_comparison"]
 
 
@@ -32,6 +34,7 @@ def report_comparison(
     against: Path,
     *,
     output: Path,
+    layout: Layout,
     gate: Path | None,
     min_coverage: float,
     reading: Mapping[str, Any],
@@ -48,6 +51,7 @@ def report_comparison(
         scores: What is compared (B).
         against: What it is compared with (A), or a baseline file that names it.
         output: The page to write.
+        layout: As of ``write_comparison``.
         gate: The file of the gate's rules.
         min_coverage: Exit 7, after the page was written, where a smaller share of either run has a score.
         reading: The reading options.
@@ -82,7 +86,7 @@ def report_comparison(
             else invalid(short, baseline=a.provenance.source, run=b.provenance.source)
         )
     try:
-        write_comparison(found, path=output, verdict=verdict)
+        write_comparison(found, path=output, verdict=verdict, layout=layout)
     except OSError as error:
         raise InputError(f"{output}: the report can't be written ({error.strerror or error})") from error
     typer.echo(printable(f"report: {output}"))

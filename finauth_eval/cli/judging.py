@@ -20,6 +20,7 @@ from finauth_eval.cli.options import (
     Json,
     KeepPromises,
     LabelColumn,
+    Layout,
     MaxApcerOption,
     MaxBpcerOption,
     MinCoverage,
@@ -245,8 +246,24 @@ def report(
         float | None,
         typer.Option(metavar="M", help="With --against: the largest worsening that is put up with; 0.01."),
     ] = None,
+    layout: Layout = "file",
+    thumbnails: Annotated[
+        bool,
+        typer.Option(
+            "--thumbnails",
+            help="Show the worst mistakes with small pictures: the report is then personal data.",
+        ),
+    ] = False,
+    media: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="With --thumbnails: where the samples' files are."),
+    ] = None,
 ) -> None:
     """Write a report: one HTML file that opens anywhere; with --against that of a comparison of two runs."""
+    if layout == "dir" and output.suffix.lower() in (".css", ".js"):
+        raise InputError(
+            f"{output}: expected another ending; style and script lie beside the page under its name"
+        )
     if against is not None:
         from finauth_eval.cli.against import refuse_goals, report_comparison
 
@@ -255,11 +272,11 @@ def report(
                 "--max-bpcer": max_bpcer, "--max-apcer": max_apcer, "--pooled": pooled,
                 "--without-insufficient": without_insufficient, "--cost": cost, "--prior": prior,
                 "--review-capacity": review_capacity, "--review-cost": review_cost, "--keep-promises": keep_promises,
-                "--policy": policy, "--holdout": holdout,
+                "--policy": policy, "--holdout": holdout, "--thumbnails": thumbnails, "--media": media,
             }
         )  # fmt: skip
         report_comparison(
-            scores, against, output=output, gate=gate, min_coverage=min_coverage,
+            scores, against, output=output, layout=layout, gate=gate, min_coverage=min_coverage,
             reading={
                 "label_column": label_column, "score_column": score_column,
                 "attack_type_column": attack_type_column, "score_range": score_range,
@@ -269,6 +286,12 @@ def report(
         return
     if gate is not None or margin is not None:
         raise InputError("--gate and --margin are for a comparison; say with --against what to compare with")
+    if thumbnails and media is None:
+        raise InputError(
+            "--thumbnails needs --media FOLDER: where the samples' files are, such as the dataset's folder"
+        )
+    if media is not None and not thumbnails:
+        raise InputError("--media is for --thumbnails; no picture is shown without it")
     from finauth_eval import evaluation, recommendation
     from finauth_eval.report import write_report
 
@@ -286,7 +309,15 @@ def report(
         seed=seed,
     )  # fmt: skip
     try:
-        write_report(result, advice, path=output, scores=table, command=typed_command())
+        write_report(
+            result,
+            advice,
+            path=output,
+            scores=table,
+            command=typed_command(),
+            layout=layout,
+            thumbnails=media,
+        )
     except OSError as error:
         raise InputError(f"{output}: the report can't be written ({error.strerror or error})") from error
     typer.echo(f"report: {output}")

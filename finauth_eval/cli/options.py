@@ -20,6 +20,7 @@ __all__ = [
     "Json",
     "KeepPromises",
     "LabelColumn",
+    "Layout",
     "Manifest",
     "MaxApcerOption",
     "MaxBpcerOption",
@@ -118,6 +119,12 @@ WithoutInsufficient = Annotated[
 ]
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", metavar="FILE.toml", help="Goals from a file; see the docs.")
+]
+Layout = Annotated[
+    Literal["file", "dir"],
+    typer.Option(
+        help="'file' is one file that opens anywhere; 'dir' puts style and script beside it, for a web server."
+    ),
 ]
 Holdout = Annotated[
     float | None,

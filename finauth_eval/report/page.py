@@ -16,7 +16,7 @@ from finauth_eval.report.mistakes import mistakes_of
 from finauth_eval.report.quality import quality_table
 from finauth_eval.report.rates_chart import rates_against_threshold, reliability
 from finauth_eval.report.recommended import notes_table, recommended_table
-from finauth_eval.report.rendering import render, write_page
+from finauth_eval.report.rendering import lay_out, render, write_page
 from finauth_eval.report.summary import summary_table
 from finauth_eval.report.sweep import sweep
 from finauth_eval.report.tradeoffs import det, precision_recall, roc, roc_log
@@ -33,11 +33,15 @@ if TYPE_CHECKING:
     from finauth_eval.recommendation import Recommendations
     from finauth_eval.report.explorer import Explorer
     from finauth_eval.report.marks import Mark
+    from finauth_eval.report.rendering import Layout
     from finauth_eval.scores import ScoreTable
 
 __all__ = ["render_report", "write_report"]
 
 _CHARTED_MARKS: Final = 8
+_TEMPLATE: Final = "report.html.j2"
+_STYLES: Final = ("report.css",)
+_SCRIPT: Final = "explorer.js"
 
 
 def render_report(
@@ -47,6 +51,7 @@ def render_report(
     scores: ScoreTable | None = None,
     title: str | None = None,
     command: str | None = None,
+    thumbnails: Path | str | None = None,
 ) -> str:
     """The report as one self-contained HTML page: no request leaves it, and it is complete with scripts off.
 
@@ -59,9 +64,16 @@ def render_report(
             the detector took, and which samples are the worst mistakes.
         title: The page's heading; by default the dataset's name.
         command: The command that asked for the page, for the auditor; it is shown as it is.
+        thumbnails: The folder with the samples' files, if the worst mistakes shall be shown with small pictures. They
+            are pictures of persons: the page then says so at its top. The table must hold the samples' contents
+            (``sha256``), as that of a run does.
+
+    Raises:
+        InputError: Thumbnails are asked for, and the folder or the column is missing.
+        MissingExtra: Thumbnails are asked for, and the ``demo`` extra is not installed.
     """
-    context = _context(evaluation, recommendations, scores, title, command)
-    return render("report.html.j2", styles=("report.css",), script="explorer.js", **context)
+    context = _context(evaluation, recommendations, scores, title, command, thumbnails)
+    return render(_TEMPLATE, styles=_styles(thumbnails), script=_SCRIPT, **context)
 
 
 def write_report(
@@ -72,8 +84,10 @@ def write_report(
     scores: ScoreTable | None = None,
     title: str | None = None,
     command: str | None = None,
+    layout: Layout = "file",
+    thumbnails: Path | str | None = None,
 ) -> Place:
-    """Write the page of ``render_report``; the file appears whole or not at all.
+    """Write the page of ``render_report``; each file appears whole or not at all.
 
     Args:
         evaluation: What ``evaluate`` found.
@@ -83,12 +97,25 @@ def write_report(
         scores: As for ``render_report``.
         title: As for ``render_report``.
         command: As for ``render_report``.
+        layout: ``"file"`` for one file that opens anywhere; ``"dir"`` for a page with its style and script in files
+            beside it, for web servers whose policy forbids what is written into a page.
+        thumbnails: As for ``render_report``.
 
     Returns:
         The path.
+
+    Raises:
+        InputError: As ``render_report``.
+        MissingExtra: As ``render_report``.
     """
-    page = render_report(evaluation, recommendations, scores=scores, title=title, command=command)
+    context = _context(evaluation, recommendations, scores, title, command, thumbnails)
+    styles = _styles(thumbnails)
+    page = lay_out(_TEMPLATE, path=path, layout=layout, styles=styles, script=_SCRIPT, **context)
     return write_page(page, path)
+
+
+def _styles(thumbnails: Path | str | None) -> tuple[str, ...]:
+    return _STYLES if thumbnails is None else (*_STYLES, "thumbnails.css")
 
 
 def _context(
@@ -97,6 +124,7 @@ def _context(
     scores: ScoreTable | None,
     title: str | None,
     command: str | None,
+    thumbnails: Path | str | None,
 ) -> dict[str, Any]:
     marks = marks_of(evaluation, recommendations)
     point = evaluation.operating_points[0] if evaluation.operating_points else None
@@ -121,7 +149,7 @@ def _context(
         "type_chart": breakdown.attack_type_chart(evaluation, point) if point else None,
         "slice_tables": breakdown.slice_tables(evaluation),
         "confusion_tables": breakdown.confusion_tables(evaluation, recommendations, marks),
-        "mistakes": mistakes_of(evaluation, scores),
+        "mistakes": mistakes_of(evaluation, scores, thumbnails=thumbnails),
         "warnings": evaluation.warnings,
         "quality": quality_table(evaluation, recommendations),
         "methods": provenance.method_words(evaluation),

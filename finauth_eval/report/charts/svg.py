@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -50,8 +49,15 @@ def coordinate(value: float) -> str:
 
 
 def path(x: NDArray[np.float64], y: NDArray[np.float64], *, close: bool = False) -> str:
-    """The ``d`` of a polyline through points of shape (k,)."""
-    points: Iterable[str] = (f"{coordinate(a)} {coordinate(b)}" for a, b in zip(x, y, strict=True))
+    """The ``d`` of a polyline through points of shape (k,); empty where there are none.
+
+    Example:
+        >>> path(np.array([0.0, 1.5]), np.array([2.0, 3.0])), path(np.empty(0), np.empty(0))
+        ('M0 2L1.5 3', '')
+    """
+    points = [f"{coordinate(a)} {coordinate(b)}" for a, b in zip(x, y, strict=True)]
+    if not points:
+        return ""  # a lone M is an error in the browser's eyes
     return "M" + "L".join(points) + ("Z" if close else "")
 
 

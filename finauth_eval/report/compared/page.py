@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from finauth_eval.report import provenance
 from finauth_eval.report.compared import decisions, service, shift
@@ -14,7 +14,7 @@ from finauth_eval.report.compared.keeping import Keeping
 from finauth_eval.report.compared.origins import comparison_methods, origins_table
 from finauth_eval.report.compared.outcome import outcome_of, pairing_table, side_words
 from finauth_eval.report.compared.parts import parts_of
-from finauth_eval.report.rendering import render, write_page
+from finauth_eval.report.rendering import lay_out, render, write_page
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import data_block
 
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from finauth_eval.comparing.outcome import Comparison
     from finauth_eval.gate import Verdict
     from finauth_eval.places import Place, Remote
+    from finauth_eval.report.rendering import Layout
 
 __all__ = ["render_comparison", "write_comparison"]
+
+_TEMPLATE: Final = "comparison.html.j2"
+_SCRIPT: Final = "table.js"
 
 
 def render_comparison(
@@ -40,43 +44,7 @@ def render_comparison(
         verdict: What a gate says to it, if one was asked; then its rules are shown with their reasons.
         title: The page's heading; by default the dataset's name.
     """
-    found = comparison
-    return render(
-        "comparison.html.j2",
-        script="table.js",
-        title=title or _title(found),
-        sandbox=any(provenance.is_sandbox(own.provenance) for own in (found.a, found.b)),
-        confidence=numbers.confidence_words(found.confidence),
-        notes=(*found.comparability, *found.warnings),
-        verdict=outcome_of(found),
-        sides=[("A", "the reference", side_words(found.a)), ("B", "compared with it", side_words(found.b))],
-        paired=found.paired,
-        pairing=pairing_table(found),
-        differences=difference_table(found),
-        margin=margin_table(found),
-        parts=parts_of(found),
-        matrices=decisions.flip_matrices(found),
-        flips=decisions.flip_table(found),
-        shift_figures=shift.shift_figures(found),
-        shift=shift.shift_table(found),
-        quantiles=shift.quantile_tables(found),
-        psi=shift.psi_tables(found),
-        moves=shift.moves_table(found),
-        curves=curves_of(found),
-        keeping=Keeping(found),
-        gate=None if verdict is None else gate_view(verdict),
-        no_response=service.no_response_table(found),
-        latency=service.latency_table(found),
-        noise=service.noise_table(found),
-        methods=comparison_methods(found),
-        origins=origins_table(found),
-        run_tables=[
-            (letter, replace(table, caption=f"{letter}: {table.caption}"))
-            for letter, own in (("A", found.a), ("B", found.b))
-            if (table := provenance.run_table(own.provenance)) is not None
-        ],
-        data=data_block(_data(found, verdict)),
-    )
+    return render(_TEMPLATE, script=_SCRIPT, **_context(comparison, verdict, title))
 
 
 def write_comparison(
@@ -85,19 +53,63 @@ def write_comparison(
     path: Path | str | Remote,
     verdict: Verdict | None = None,
     title: str | None = None,
+    layout: Layout = "file",
 ) -> Place:
-    """Write the page of ``render_comparison``; the file appears whole or not at all.
+    """Write the page of ``render_comparison``; each file appears whole or not at all.
 
     Args:
         comparison: What ``compare`` found.
         path: Where to; missing folders are made, an older page is replaced.
         verdict: As for ``render_comparison``.
         title: As for ``render_comparison``.
+        layout: ``"file"`` for one file that opens anywhere; ``"dir"`` for a page with its style and script in files
+            beside it, for web servers whose policy forbids what is written into a page.
 
     Returns:
         The path.
     """
-    return write_page(render_comparison(comparison, verdict, title=title), path)
+    context = _context(comparison, verdict, title)
+    return write_page(lay_out(_TEMPLATE, path=path, layout=layout, script=_SCRIPT, **context), path)
+
+
+def _context(found: Comparison, verdict: Verdict | None, title: str | None) -> dict[str, Any]:
+    return {
+        "title": title or _title(found),
+        "sandbox": any(provenance.is_sandbox(own.provenance) for own in (found.a, found.b)),
+        "confidence": numbers.confidence_words(found.confidence),
+        "notes": (*found.comparability, *found.warnings),
+        "verdict": outcome_of(found),
+        "sides": [
+            ("A", "the reference", side_words(found.a)),
+            ("B", "compared with it", side_words(found.b)),
+        ],
+        "paired": found.paired,
+        "pairing": pairing_table(found),
+        "differences": difference_table(found),
+        "margin": margin_table(found),
+        "parts": parts_of(found),
+        "matrices": decisions.flip_matrices(found),
+        "flips": decisions.flip_table(found),
+        "shift_figures": shift.shift_figures(found),
+        "shift": shift.shift_table(found),
+        "quantiles": shift.quantile_tables(found),
+        "psi": shift.psi_tables(found),
+        "moves": shift.moves_table(found),
+        "curves": curves_of(found),
+        "keeping": Keeping(found),
+        "gate": None if verdict is None else gate_view(verdict),
+        "no_response": service.no_response_table(found),
+        "latency": service.latency_table(found),
+        "noise": service.noise_table(found),
+        "methods": comparison_methods(found),
+        "origins": origins_table(found),
+        "run_tables": [
+            (letter, replace(table, caption=f"{letter}: {table.caption}"))
+            for letter, own in (("A", found.a), ("B", found.b))
+            if (table := provenance.run_table(own.provenance)) is not None
+        ],
+        "data": data_block(_data(found, verdict)),
+    }
 
 
 def _title(found: Comparison) -> str:
