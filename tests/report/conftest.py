@@ -276,7 +276,9 @@ def page(evaluation: Evaluation, recommendations: Recommendations, table: ScoreT
     return render_report(evaluation, recommendations, scores=table)
 
 
-@pytest.fixture(scope="module")  # not longer: while it is open an event loop runs, and no other can in this process
+@pytest.fixture(
+    scope="module"
+)  # not longer: while it is open an event loop runs, and no other can in this process
 def browser() -> Iterator[Any]:
     executable = shutil.which("chromium")
     if executable is None:
