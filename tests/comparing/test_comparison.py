@@ -145,6 +145,13 @@ def test_of_identical_runs_nothing_is_said_and_nothing_differs(clusters):
     assert overview.sentence(found).startswith("B gives every sample the score that A gave it (120 pairs")
 
 
+def test_one_score_that_moved_is_a_difference():
+    own = frame()
+    found = compared(own, own.assign(score=own["score"].where(own.index != 7, 0.001)))
+    assert found.verdict in ("equivalent", "inconclusive")
+    assert (found.shift.moves.same, found.flips) == (119, ())
+
+
 def test_the_order_of_the_rows_changes_nothing():
     a = frame()
     b = rescored(a)
@@ -585,7 +592,7 @@ def test_each_run_is_decided_at_its_own_threshold_and_that_is_said():
 
 
 def test_scores_on_any_scale_are_decided_at_a_threshold_on_it():
-    a = frame().assign(score=lambda own: 10 * own["score"] - 3)
+    a = frame().assign(score=lambda own: 10 * own["score"])
     one, other = (table(own, score_range="any") for own in (a, a.assign(score=a["score"] + 1)))
     found = compare(one, other, threshold=2.5, bootstrap=0)
     assert_is_paired(found.at_threshold.attack, errors(a, 2.5, "attack"), errors(a, 1.5, "attack"))
@@ -655,6 +662,7 @@ def test_samples_with_another_label_are_left_out_and_named():
         "2 samples have another label in B than in A and are left out" in own for own in found.comparability
     )
     assert found.n == 118
+    assert found.verdict != "identical"
 
 
 def test_attacks_of_another_type_count_under_the_type_of_a():
@@ -676,6 +684,7 @@ def test_a_run_that_ended_early_is_said_to_be_incomplete():
         "frame is not complete (95.0% of the samples have a score): the run ended with exit code 5",
     )
     assert found.n == 114
+    assert {flip.sample_id for flip in found.flips_at(0.3)}.isdisjoint(a["sample_id"][:6])
 
 
 def test_repeated_rows_are_counted_once_and_that_is_said():
