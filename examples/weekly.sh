@@ -89,8 +89,7 @@ step() {
     [ -z "$stopped" ] || kill -TERM "$child" 2>/dev/null # the wish came before there was anybody to tell
     code=0
     wait "$child" || code=$?
-    while [ "$code" -gt 128 ] && kill -0 "$child" 2>/dev/null; do # a signal cut the wait short
-        code=0
+    while [ -n "$stopped" ] && kill -0 "$child" 2>/dev/null; do # a signal cut the wait short
         wait "$child" || code=$?
     done
     child=
@@ -99,7 +98,9 @@ step() {
 }
 
 unless_stopped() {
-    [ -z "$stopped" ] || leave 130 "stopped; the same command goes on, and what is answered is not paid for again"
+    [ -n "$stopped" ] || return 0
+    first=130 # whatever the command made of it
+    leave 130 "stopped; the same command goes on, and what is answered is not paid for again"
 }
 
 leave() {

@@ -303,6 +303,7 @@ def test_coverage_is_held_against_the_baseline_and_against_a_floor(table, judge,
     lost, floor = judge(before, after, Rule(metric="coverage", tolerance=0.01, floor=0.98)).rules
     assert (lost.verdict, lost.n) == ("fail", GENUINE + ATTACKS)
     assert lost.observed == pytest.approx(40 / (GENUINE + ATTACKS))
+    assert "went from 100% to 97.9%, 2.1 points worse" in lost.explanation
     assert lost.p_value == pytest.approx(sign_test(40, 0), rel=1e-9)
     assert floor.verdict == "fail"  # no chance is involved: all samples are there
     assert floor.observed == pytest.approx(1 - 40 / (GENUINE + ATTACKS))
