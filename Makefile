@@ -6,7 +6,10 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check simulate bench notebooks sample-reports clean
+# the functions whose texts are translated
+KEYWORDS := -k say -k phrase -k marked -k plural:1,2 -k counted:1,2 -k _ -k gettext -k ngettext:1,2
+
+.PHONY: demo test check simulate bench notebooks sample-reports languages clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-demo
@@ -34,6 +37,15 @@ sample-reports: demo
 	    --cost miss=20,alarm=1 --prior 0.02 -o reports/sample/report.html
 	$(BIN)/finauth-eval report reports/demo/version-5.1 --against reports/demo --by media_type \
 	    -o reports/sample/comparison.html
+
+# what pages say, into the catalogues of other languages: new texts appear there untranslated; then compiled
+languages: $(VENV)/.installed-dev
+	mkdir -p build
+	$(BIN)/pybabel -q extract -F scripts/babel.cfg --no-default-keywords $(KEYWORDS) --add-location=file --sort-output \
+	    -o build/finauth_eval.pot finauth_eval
+	$(BIN)/pybabel -q update -D finauth_eval -i build/finauth_eval.pot -d finauth_eval/languages --no-fuzzy-matching \
+	    --ignore-obsolete --ignore-pot-creation-date
+	$(BIN)/pybabel -q compile -D finauth_eval -d finauth_eval/languages
 
 notebooks: $(VENV)/.installed-dev demo
 	$(BIN)/python -m pytest --nbmake --nbmake-timeout=300 notebooks -p no:cacheprovider

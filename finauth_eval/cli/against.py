@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from finauth_eval.phrases import Language
     from finauth_eval.report.rendering import Layout
 
 __all__ = ["refuse_goals", "report_comparison"]
@@ -35,6 +36,7 @@ def report_comparison(
     *,
     output: Path,
     layout: Layout,
+    lang: Language,
     gate: Path | None,
     min_coverage: float,
     reading: Mapping[str, Any],
@@ -52,6 +54,7 @@ def report_comparison(
         against: What it is compared with (A), or a baseline file that names it.
         output: The page to write.
         layout: As of ``write_comparison``.
+        lang: As of ``write_comparison``.
         gate: The file of the gate's rules.
         min_coverage: Exit 7, after the page was written, where a smaller share of either run has a score.
         reading: The reading options.
@@ -86,7 +89,7 @@ def report_comparison(
             else invalid(short, baseline=a.provenance.source, run=b.provenance.source)
         )
     try:
-        write_comparison(found, path=output, verdict=verdict, layout=layout)
+        write_comparison(found, path=output, verdict=verdict, layout=layout, lang=lang)
     except OSError as error:
         raise InputError(f"{output}: the report can't be written ({error.strerror or error})") from error
     typer.echo(printable(f"report: {output}"))

@@ -15,6 +15,7 @@ from finauth_eval.cli.options import (
     Confidence,
     Json,
     LabelColumn,
+    Lang,
     MinCoverage,
     ScoreColumn,
     ScoreRange,
@@ -211,6 +212,7 @@ def build(
         Path | None, typer.Option(metavar="F", help="The Parquet table; else history.parquet in DIR.")
     ] = None,
     confidence: Confidence = 0.95,
+    lang: Lang = "en",
 ) -> None:
     """Put all runs of a folder into one table, in the order of time, with what changed between them."""
     from finauth_eval.history import read_history
@@ -221,7 +223,7 @@ def build(
         from finauth_eval.report import write_history
 
         try:
-            typer.echo(printable(f"page: {write_history(found, path=output)}"))
+            typer.echo(printable(f"page: {write_history(found, path=output, lang=lang)}"))
         except OSError as error:
             raise InputError(f"{output}: the page can't be written ({error.strerror or error})") from error
     for name, reason in found.left_out.items():

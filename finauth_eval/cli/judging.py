@@ -20,6 +20,7 @@ from finauth_eval.cli.options import (
     Json,
     KeepPromises,
     LabelColumn,
+    Lang,
     Layout,
     MaxApcerOption,
     MaxBpcerOption,
@@ -247,6 +248,7 @@ def report(
         typer.Option(metavar="M", help="With --against: the largest worsening that is put up with; 0.01."),
     ] = None,
     layout: Layout = "file",
+    lang: Lang = "en",
     thumbnails: Annotated[
         bool,
         typer.Option(
@@ -276,7 +278,7 @@ def report(
             }
         )  # fmt: skip
         report_comparison(
-            scores, against, output=output, layout=layout, gate=gate, min_coverage=min_coverage,
+            scores, against, output=output, layout=layout, lang=lang, gate=gate, min_coverage=min_coverage,
             reading={
                 "label_column": label_column, "score_column": score_column,
                 "attack_type_column": attack_type_column, "score_range": score_range,
@@ -316,6 +318,7 @@ def report(
             scores=table,
             command=typed_command(),
             layout=layout,
+            lang=lang,
             thumbnails=media,
         )
     except OSError as error:

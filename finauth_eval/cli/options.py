@@ -20,6 +20,7 @@ __all__ = [
     "Json",
     "KeepPromises",
     "LabelColumn",
+    "Lang",
     "Layout",
     "Manifest",
     "MaxApcerOption",
@@ -126,6 +127,7 @@ Layout = Annotated[
         help="'file' is one file that opens anywhere; 'dir' puts style and script beside it, for a web server."
     ),
 ]
+Lang = Annotated[Literal["en", "id"], typer.Option(help="The page's language: English or Indonesian.")]
 Holdout = Annotated[
     float | None,
     typer.Option(metavar="F", help="Share kept away from choosing, to measure the thresholds on."),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from finauth_eval.comparison import Comparison
 from finauth_eval.evaluation import Evaluation
+from finauth_eval.phrases import speaking
 from finauth_eval.report.cost_chart import costs_against_threshold
 from finauth_eval.report.explorer import Explorer, explorer_of
 from finauth_eval.report.explorer.assumptions import assumed
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from finauth_eval.comparing.evidence import Side as Samples
+    from finauth_eval.phrases import Language
     from finauth_eval.recommendation import Recommendations
     from finauth_eval.report.figures import Figure, Missing
 
@@ -62,6 +64,7 @@ def explore(
     recommendations: Recommendations | None = None,
     *,
     height: int = 900,
+    lang: Language = "en",
 ) -> Exploration:
     """The report's threshold explorer, for a notebook.
 
@@ -69,10 +72,11 @@ def explore(
         result: What ``evaluate`` or ``compare`` found. Of a comparison both runs are shown under one threshold.
         recommendations: What ``recommend`` found, whose thresholds can be jumped to; with an evaluation only.
         height: Of the frame, in pixels.
+        lang: ``"en"`` or ``"id"`` (Indonesian).
 
     Raises:
         TypeError: The result is of another kind, or recommendations are given with a comparison.
-        ValueError: There is nothing to explore: no scores, or no labels.
+        ValueError: There is nothing to explore: no scores, or no labels; or there is no such language.
 
     Example:
         >>> import pandas as pd
@@ -82,6 +86,13 @@ def explore(
         >>> explore(evaluate(ScoreTable.from_frame(frame)))._repr_html_()[:58]
         '<iframe title="Threshold explorer" sandbox="allow-scripts"'
     """
+    with speaking(lang):
+        return _exploration(result, recommendations, height)
+
+
+def _exploration(
+    result: Evaluation | Comparison, recommendations: Recommendations | None, height: int
+) -> Exploration:
     if isinstance(result, Evaluation):
         explorer, figures = _of_evaluation(result, recommendations)
         title = result.provenance.dataset_name or "Threshold explorer"

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import pandas as pd
 from markupsafe import Markup
 
+from finauth_eval.phrases import speaking
 from finauth_eval.report.moments import Moments, moment
 from finauth_eval.report.over_time import legend, over_time
 from finauth_eval.report.rendering import render, write_page
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from finauth_eval.history import History
+    from finauth_eval.phrases import Language
     from finauth_eval.places import Place
 
 __all__ = ["Chip", "render_history", "write_history"]
@@ -52,40 +54,49 @@ class Chip:
     run: Markup
 
 
-def render_history(history: History, *, links: Mapping[str, str] | None = None) -> str:
+def render_history(history: History, *, links: Mapping[str, str] | None = None, lang: Language = "en") -> str:
     """The history as one self-contained HTML page without scripts; the same input gives the same bytes.
 
     Args:
         history: The runs.
         links: The address of each run's report, by the run's name; runs without one are not linked.
+        lang: The page's language: ``"en"`` or ``"id"`` (Indonesian). Numbers are written alike in all of them.
+
+    Raises:
+        ValueError: There is no such language.
     """
     frame = history.frame
     moments = Moments.of([str(own) for own in frame["started_at"]])
-    return render(
-        "history.html.j2",
-        title=f"History of {history.folder.name or history.folder}",
-        headline=_headline(frame),
-        lead=_lead(frame),
-        chips=[_chip(k, own) for k, own in enumerate(frame.to_dict("records"), start=1)][-_STRIP:],
-        figures=over_time(history, moments),
-        legend=legend(frame),
-        runs=_runs_table(frame, links or {}),
-        left_out=_left_out(history),
-    )
+    with speaking(lang):
+        return render(
+            "history.html.j2",
+            title=f"History of {history.folder.name or history.folder}",
+            headline=_headline(frame),
+            lead=_lead(frame),
+            chips=[_chip(k, own) for k, own in enumerate(frame.to_dict("records"), start=1)][-_STRIP:],
+            figures=over_time(history, moments),
+            legend=legend(frame),
+            runs=_runs_table(frame, links or {}),
+            left_out=_left_out(history),
+        )
 
 
-def write_history(history: History, *, path: Path | str) -> Place:
+def write_history(history: History, *, path: Path | str, lang: Language = "en") -> Place:
     """Write the page of ``render_history``, with links to the reports that lie in the runs' folders.
 
     Args:
         history: The runs.
         path: Where to; missing folders are made, an older page is replaced.
+        lang: As for ``render_history``.
 
     Returns:
         The path.
+
+    Raises:
+        ValueError: As ``render_history``.
     """
     path = Path(path)
-    return write_page(render_history(history, links=_links(history, path.parent)), path)
+    return write_page(render_history(history, links=_links(history, path.parent), lang=lang), path)
 
 
 def _links(history: History, here: Path) -> dict[str, str]:

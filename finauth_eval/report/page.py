@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from finauth_eval.phrases import speaking
 from finauth_eval.report import breakdown, provenance
 from finauth_eval.report.cost_chart import costs_against_threshold
 from finauth_eval.report.coverage import coverage_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from finauth_eval.evaluation import Evaluation
+    from finauth_eval.phrases import Language
     from finauth_eval.places import Place, Remote
     from finauth_eval.recommendation import Recommendations
     from finauth_eval.report.explorer import Explorer
@@ -52,6 +54,7 @@ def render_report(
     title: str | None = None,
     command: str | None = None,
     thumbnails: Path | str | None = None,
+    lang: Language = "en",
 ) -> str:
     """The report as one self-contained HTML page: no request leaves it, and it is complete with scripts off.
 
@@ -67,13 +70,16 @@ def render_report(
         thumbnails: The folder with the samples' files, if the worst mistakes shall be shown with small pictures. They
             are pictures of persons: the page then says so at its top. The table must hold the samples' contents
             (``sha256``), as that of a run does.
+        lang: The page's language: ``"en"`` or ``"id"`` (Indonesian). Numbers are written alike in all of them.
 
     Raises:
         InputError: Thumbnails are asked for, and the folder or the column is missing.
         MissingExtra: Thumbnails are asked for, and the ``demo`` extra is not installed.
+        ValueError: There is no such language.
     """
-    context = _context(evaluation, recommendations, scores, title, command, thumbnails)
-    return render(_TEMPLATE, styles=_styles(thumbnails), script=_SCRIPT, **context)
+    with speaking(lang):
+        context = _context(evaluation, recommendations, scores, title, command, thumbnails)
+        return render(_TEMPLATE, styles=_styles(thumbnails), script=_SCRIPT, **context)
 
 
 def write_report(
@@ -86,6 +92,7 @@ def write_report(
     command: str | None = None,
     layout: Layout = "file",
     thumbnails: Path | str | None = None,
+    lang: Language = "en",
 ) -> Place:
     """Write the page of ``render_report``; each file appears whole or not at all.
 
@@ -100,6 +107,7 @@ def write_report(
         layout: ``"file"`` for one file that opens anywhere; ``"dir"`` for a page with its style and script in files
             beside it, for web servers whose policy forbids what is written into a page.
         thumbnails: As for ``render_report``.
+        lang: As for ``render_report``.
 
     Returns:
         The path.
@@ -107,10 +115,12 @@ def write_report(
     Raises:
         InputError: As ``render_report``.
         MissingExtra: As ``render_report``.
+        ValueError: As ``render_report``.
     """
-    context = _context(evaluation, recommendations, scores, title, command, thumbnails)
-    styles = _styles(thumbnails)
-    page = lay_out(_TEMPLATE, path=path, layout=layout, styles=styles, script=_SCRIPT, **context)
+    with speaking(lang):
+        context = _context(evaluation, recommendations, scores, title, command, thumbnails)
+        styles = _styles(thumbnails)
+        page = lay_out(_TEMPLATE, path=path, layout=layout, styles=styles, script=_SCRIPT, **context)
     return write_page(page, path)
 
 

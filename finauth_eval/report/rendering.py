@@ -18,6 +18,7 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from finauth_eval.phrases import language, looked_up, looked_up_many, translated
 from finauth_eval.places import Place, Remote, appearing, place
 from finauth_eval.report.figures import Missing
 from finauth_eval.report.policy import POLICY_OF_FILES, content_security_policy
@@ -149,7 +150,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         finalize=_shown,
+        extensions=["jinja2.ext.i18n"],
     )
+    environment.install_gettext_callables(looked_up, looked_up_many, newstyle=True)  # type: ignore[attr-defined]
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.globals["lang"] = language
     environment.filters["threshold"] = numbers.threshold
     environment.filters["short_threshold"] = numbers.short_threshold
     environment.tests["missing"] = lambda figure: isinstance(figure, Missing)
@@ -157,5 +162,5 @@ def _environment() -> Environment:
 
 
 def _shown(value: object) -> object:
-    """What every expression of every template passes through: hidden characters are written out."""
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """What every expression of every template passes through: phrases are said, hidden characters are written out."""
+    return visible(translated(value)) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from markupsafe import Markup
-
-from finauth_eval.report.wording import needs_words, policy_words, source_words, times
+from finauth_eval.phrases import counted, marked, say, translated
+from finauth_eval.report.wording import needs_words, policy_words, source_words, why_undefined
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import name
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from finauth_eval.evaluation import Evaluation
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.rates import OperatingPoint
@@ -73,45 +74,54 @@ def verdict_of(evaluation: Evaluation, recommendations: Recommendations | None) 
 def _badge(evaluation: Evaluation, answers: tuple[Recommendation, ...]) -> Badge:
     auc = evaluation.auc
     if not (evaluation.counts.bona_fide and evaluation.counts.attack) or not auc.defined:
-        return Badge(look="unknown", icon="○", words="Not enough data")
+        return Badge(look="unknown", icon="○", words=say("Not enough data"))
     if auc.high < 0.5:
-        return Badge(look="bad", icon="✕", words="The scores point the wrong way")
+        return Badge(look="bad", icon="✕", words=say("The scores point the wrong way"))
     if not auc.low > 0.5:  # an undefined limit shows nothing either
-        return Badge(look="unknown", icon="○", words="Not enough data: could be guessing")
+        return Badge(look="unknown", icon="○", words=say("Not enough data: could be guessing"))
     if not answers:
-        return Badge(look="good", icon="✓", words="Better than guessing")
+        return Badge(look="good", icon="✓", words=say("Better than guessing"))
     feasible = sum(item.feasible for item in answers)
     if feasible == len(answers):
-        return Badge(look="good", icon="✓", words="A threshold for every goal")
+        return Badge(look="good", icon="✓", words=say("A threshold for every goal"))
     lacking = all(needs_words(item) for item in answers if not item.feasible)
     if feasible:
-        rest = f"{len(answers) - feasible} of {len(answers)} goals"
-        words = f"Not enough data for {rest}" if lacking else f"No threshold meets {rest}"
+        gaps = {"n": len(answers) - feasible, "total": len(answers)}
+        words = (
+            say("Not enough data for {n} of {total} goals", **gaps)
+            if lacking
+            else say("No threshold meets {n} of {total} goals", **gaps)
+        )
         return Badge(look="warn", icon="◐", words=words)
     if lacking:
-        return Badge(look="unknown", icon="○", words="Not enough data for the goals")
-    return Badge(look="bad", icon="✕", words="The goals cannot be met")
+        return Badge(look="unknown", icon="○", words=say("Not enough data for the goals"))
+    return Badge(look="bad", icon="✕", words=say("The goals cannot be met"))
 
 
 def _headline(evaluation: Evaluation, point: OperatingPoint | None) -> Markup:
     counts = evaluation.counts
     if not counts.bona_fide and not counts.attack:
-        return Markup("No sample has a score, so nothing can be said.")
+        return marked("No sample has a score, so nothing can be said.")
     if point is None:
-        return Markup("No threshold was looked at.")
-    at = Markup("At {}").format(numbers.short_threshold(point.threshold))
+        return marked("No threshold was looked at.")
+    at = numbers.short_threshold(point.threshold)
+    blocked = numbers.percent(point.bpcer.value, n=point.bpcer.n)
+    missed = numbers.percent(point.apcer.value, n=point.apcer.n)
     if not counts.attack:
-        return Markup("{}, {} of genuine customers are blocked; no attack has a score.").format(
-            at, numbers.percent(point.bpcer.value, n=point.bpcer.n)
+        return marked(
+            "At {at}, {blocked} of genuine customers are blocked; no attack has a score.",
+            at=at,
+            blocked=blocked,
         )
     if not counts.bona_fide:
-        return Markup("{}, {} of attacks pass; no genuine sample has a score.").format(
-            at, numbers.percent(point.apcer.value, n=point.apcer.n)
+        return marked(
+            "At {at}, {missed} of attacks pass; no genuine sample has a score.", at=at, missed=missed
         )
-    return Markup("{}, {} of attacks pass and {} of genuine customers are blocked.").format(
-        at,
-        numbers.percent(point.apcer.value, n=point.apcer.n),
-        numbers.percent(point.bpcer.value, n=point.bpcer.n),
+    return marked(
+        "At {at}, {missed} of attacks pass and {blocked} of genuine customers are blocked.",
+        at=at,
+        missed=missed,
+        blocked=blocked,
     )
 
 
@@ -122,11 +132,15 @@ def _at_the_threshold(point: OperatingPoint | None) -> list[Markup]:
     if not worst.estimate.defined or worst.estimate.value == 0:
         return []
     tied = sum(rate.value == worst.estimate.value for rate in point.apcer_by_attack_type.values())
-    also = f", as {'does' if tied == 2 else 'do'} {times(tied - 1, 'other type')}" if tied > 1 else ""
+    also = counted(", as does {n} other type", ", as do {n} other types", tied - 1) if tied > 1 else ""
     whose = point.apcer_by_attack_type.get(worst.attack_type, worst.estimate)
     return [
-        Markup("Attacks of type {} pass most often: {} (n = {}){}.").format(
-            name(worst.attack_type, _LONGEST_NAME), numbers.rate(worst.estimate), numbers.count(whose.n), also
+        marked(
+            "Attacks of type {name} pass most often: {rate} (n = {n}){also}.",
+            name=name(worst.attack_type, _LONGEST_NAME),
+            rate=numbers.rate(worst.estimate),
+            n=numbers.count(whose.n),
+            also=also,
         )
     ]
 
@@ -139,30 +153,46 @@ def _answer(item: Recommendation) -> Markup:
     goal = policy_words(item.policy)
     goal = goal[:1].lower() + goal[1:]
     if not item.feasible:
-        why = needs_words(item)
-        return Markup("To <em>{}</em> there is no threshold: {}.").format(
-            goal, f"this {why}" if why else item.reason.rstrip(".")
-        )
+        needs = needs_words(item)
+        why = say("this {needs}", needs=needs) if needs else translated(item.reason).rstrip(".")
+        return marked("To <em>{goal}</em> there is no threshold: {why}.", goal=goal, why=why)
     promise = (
-        f" (promised with {numbers.confidence_words(item.guarantee.confidence)} confidence)"
+        say(
+            " (promised with {confidence} confidence)",
+            confidence=numbers.confidence_words(item.guarantee.confidence),
+        )
         if item.guarantee
         else ""
     )
-    point = item.out_of_sample or item.in_sample
-    where = "samples it was not chosen on" if item.out_of_sample else "the samples it was chosen on"
-    rates = (
-        f" On {where}, {numbers.rate(point.apcer)} of attacks pass and {numbers.rate(point.bpcer)} of genuine"
-        " customers are blocked."
-        if point
-        else ""
-    )
+    gaps = {
+        "goal": goal,
+        "threshold": numbers.threshold(item.threshold),
+        "promise": promise,
+        "rates": _rates(item),
+    }
     if item.review_from is not None and item.review_from < item.threshold:
-        band = Markup(
-            "accept below <strong>{}</strong>, reject from <strong>{}</strong> on, and review between"
-        ).format(numbers.threshold(item.review_from), numbers.threshold(item.threshold))
-        return Markup("To <em>{}</em>, {}{}.{}").format(goal, band, promise, rates)
-    return Markup("To <em>{}</em>, use <strong>{}</strong>{}.{}").format(
-        goal, numbers.threshold(item.threshold), promise, rates
+        return marked(
+            "To <em>{goal}</em>, accept below <strong>{review_from}</strong>, reject from"
+            " <strong>{threshold}</strong> on, and review between{promise}.{rates}",
+            review_from=numbers.threshold(item.review_from),
+            **gaps,
+        )
+    return marked("To <em>{goal}</em>, use <strong>{threshold}</strong>{promise}.{rates}", **gaps)
+
+
+def _rates(item: Recommendation) -> str:
+    if item.out_of_sample is not None:
+        return say(
+            " On samples it was not chosen on, {missed} of attacks pass and {blocked} of genuine customers are blocked.",
+            missed=numbers.rate(item.out_of_sample.apcer),
+            blocked=numbers.rate(item.out_of_sample.bpcer),
+        )
+    if item.in_sample is None:
+        return ""
+    return say(
+        " On the samples it was chosen on, {missed} of attacks pass and {blocked} of genuine customers are blocked.",
+        missed=numbers.rate(item.in_sample.apcer),
+        blocked=numbers.rate(item.in_sample.bpcer),
     )
 
 
@@ -173,20 +203,20 @@ def _unanswered(evaluation: Evaluation) -> list[Markup]:
         return []
     total = without + counts.bona_fide + counts.attack
     bounds = evaluation.no_response_bounds
+    gaps = {
+        "n": numbers.count(without),
+        "samples": counted("{n} sample", "{n} samples", total),
+        "share": numbers.percent(without / total, n=total),
+    }
+    if not (counts.bona_fide + counts.no_response_bona_fide and counts.attack + counts.no_response_attack):
+        return [marked("{n} of {samples} have no score ({share}).", **gaps)]
     return [
-        Markup(
-            "{} of {} have no score ({}). Were all of those let pass, {} of attacks would pass; were all of those"
-            " blocked, {} of genuine customers would be."
-        ).format(
-            numbers.count(without),
-            times(total, "sample"),
-            numbers.percent(without / total, n=total),
-            numbers.percent(bounds.as_pass.apcer, n=total),
-            numbers.percent(bounds.as_block.bpcer, n=total),
-        )
-        if counts.bona_fide + counts.no_response_bona_fide and counts.attack + counts.no_response_attack
-        else Markup("{} of {} have no score ({}).").format(
-            numbers.count(without), times(total, "sample"), numbers.percent(without / total, n=total)
+        marked(
+            "{n} of {samples} have no score ({share}). Were all of those let pass, {missed} of attacks would pass;"
+            " were all of those blocked, {blocked} of genuine customers would be.",
+            missed=numbers.percent(bounds.as_pass.apcer, n=total),
+            blocked=numbers.percent(bounds.as_block.bpcer, n=total),
+            **gaps,
         )
     ]
 
@@ -195,22 +225,24 @@ def _doubts(evaluation: Evaluation) -> list[Markup]:
     auc = evaluation.auc
     if not auc.defined:
         return [
-            Markup("How well the score tells the two apart is not known: {}.").format(
-                auc.reason or "undefined"
+            marked(
+                "How well the score tells the two apart is not known: {why}.", why=why_undefined(auc.reason)
             )
         ]
     if auc.high < 0.5:
         return [
-            Markup(
-                "Attacks score <em>lower</em> than genuine samples (AUC {}). Check that labels and scores are the"
-                " right way round; nothing was turned here."
-            ).format(numbers.area(auc))
+            marked(
+                "Attacks score <em>lower</em> than genuine samples (AUC {area}). Check that labels and scores are the"
+                " right way round; nothing was turned here.",
+                area=numbers.area(auc),
+            )
         ]
     if not auc.low > 0.5:
         return [
-            Markup(
-                "The interval of the AUC, {}, holds 0.5: these data do not show that the score beats guessing."
-            ).format(numbers.area(auc))
+            marked(
+                "The interval of the AUC, {area}, holds 0.5: these data do not show that the score beats guessing.",
+                area=numbers.area(auc),
+            )
         ]
     return []
 
@@ -221,38 +253,56 @@ def _tiles(evaluation: Evaluation, point: OperatingPoint | None) -> tuple[Tile, 
     total = scored + counts.no_response_bona_fide + counts.no_response_attack
     tiles: list[Tile] = []
     if point is not None:
-        at = numbers.short_threshold(point.threshold)
-        which = f"at {at}, {source_words(point.source)}"
-        missed, alarmed = point.confusion.fn, point.confusion.fp
+        at, source = numbers.short_threshold(point.threshold), source_words(point.source)
+        missed, alarmed = numbers.count(point.confusion.fn), numbers.count(point.confusion.fp)
         tiles = [
             _rate_tile(
-                "Attacks that pass",
+                say("Attacks that pass"),
                 point.apcer,
-                f"{numbers.count(missed)} of {times(counts.attack, 'attack')}, {which}",
+                counted(
+                    "{missed} of {n} attack, at {at}, {source}",
+                    "{missed} of {n} attacks, at {at}, {source}",
+                    counts.attack,
+                    missed=missed,
+                    at=at,
+                    source=source,
+                ),
                 "attack",
             ),
             _rate_tile(
-                "Genuine customers blocked",
+                say("Genuine customers blocked"),
                 point.bpcer,
-                f"{numbers.count(alarmed)} of {times(counts.bona_fide, 'genuine sample')}, {which}",
+                counted(
+                    "{blocked} of {n} genuine sample, at {at}, {source}",
+                    "{blocked} of {n} genuine samples, at {at}, {source}",
+                    counts.bona_fide,
+                    blocked=alarmed,
+                    at=at,
+                    source=source,
+                ),
                 "genuine",
             ),
         ]
     auc = evaluation.auc
     tiles.append(
         Tile(
-            label="Telling the two apart (AUC)",
+            label=say("Telling the two apart (AUC)"),
             value=numbers.score(auc.value),
             interval=_limits(auc),
-            basis="0.5 is guessing, 1 is perfect" if auc.defined else (auc.reason or "undefined"),
+            basis=say("0.5 is guessing, 1 is perfect") if auc.defined else why_undefined(auc.reason),
         )
     )
     tiles.append(
         Tile(
-            label="Samples with a score",
+            label=say("Samples with a score"),
             value=numbers.percent(scored / total, n=total) if total else numbers.NOT_KNOWN,
-            interval=f"{numbers.count(scored)} of {numbers.count(total)}",
-            basis=f"{times(counts.attack, 'attack')}, {numbers.count(counts.bona_fide)} genuine",
+            interval=say("{n} of {total}", n=numbers.count(scored), total=numbers.count(total)),
+            basis=counted(
+                "{n} attack, {genuine} genuine",
+                "{n} attacks, {genuine} genuine",
+                counts.attack,
+                genuine=numbers.count(counts.bona_fide),
+            ),
         )
     )
     return tuple(tiles)
@@ -261,12 +311,12 @@ def _tiles(evaluation: Evaluation, point: OperatingPoint | None) -> tuple[Tile, 
 def _rate_tile(label: str, estimate: Estimate, basis: str, look: Literal["genuine", "attack"]) -> Tile:
     if not estimate.defined:
         return Tile(
-            label=label, value=numbers.NOT_KNOWN, interval="", basis=estimate.reason or "undefined", look=look
+            label=label, value=numbers.NOT_KNOWN, interval="", basis=why_undefined(estimate.reason), look=look
         )
     return Tile(
         label=label,
         value=numbers.percent(estimate.value, n=estimate.n),
-        interval=f"{numbers.confidence_words(estimate.confidence)} interval {numbers.interval(estimate.low, estimate.high, n=estimate.n)}",
+        interval=_interval(estimate, numbers.interval(estimate.low, estimate.high, n=estimate.n)),
         basis=basis,
         look=look,
     )
@@ -275,4 +325,12 @@ def _rate_tile(label: str, estimate: Estimate, basis: str, look: Literal["genuin
 def _limits(estimate: Estimate) -> str:
     if not estimate.defined:
         return ""
-    return f"{numbers.confidence_words(estimate.confidence)} interval {numbers.score(estimate.low)}–{numbers.score(estimate.high)}"
+    return _interval(estimate, f"{numbers.score(estimate.low)}–{numbers.score(estimate.high)}")
+
+
+def _interval(estimate: Estimate, limits: str) -> str:
+    return say(
+        "{confidence} interval {limits}",
+        confidence=numbers.confidence_words(estimate.confidence),
+        limits=limits,
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from finauth_eval.phrases import say, translated
 from finauth_eval.recommendation import (
     AcceptReviewReject,
     BestFBeta,
@@ -21,7 +22,7 @@ from finauth_eval.shown.text import shorten, visible
 if TYPE_CHECKING:
     from finauth_eval.recommendation import Recommendation
 
-__all__ = ["needs_words", "policy_words", "reason_words", "source_words", "times"]
+__all__ = ["needs_words", "policy_words", "reason_words", "source_words", "times", "why_undefined"]
 
 _SOURCES: Final = {
     "run": "the threshold in use",
@@ -106,6 +107,11 @@ def source_words(source: str) -> str:
 def reason_words(reason: str) -> str:
     """Why a sample has no score; a word of the API that is not known here is shown as it came."""
     return _REASONS.get(reason, reason)
+
+
+def why_undefined(reason: str | None) -> str:
+    """Why a figure has no value, or no interval."""
+    return translated(reason) if reason else say("undefined")
 
 
 def needs_words(item: Recommendation) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from finauth_eval.phrases import phrase
+
 if TYPE_CHECKING:
     from finauth_eval.metrics.estimate import Estimate
 
@@ -100,9 +102,14 @@ def points(share: float, *, n: int = 0, sign: bool = False) -> str:
     """
     if math.isnan(share):
         return NOT_KNOWN
+    number = _points(share, n=n, sign=sign)
+    one = number.lstrip("+-") == "1"
+    return phrase("{number} point", number=number) if one else phrase("{number} points", number=number)
+
+
+def _points(share: float, *, n: int, sign: bool) -> str:
     shown = round(100 * share, 2 if n >= 10_000 or 0 < abs(share) < 0.0005 else 1) + 0.0
-    number = f"{shown:+g}" if sign and shown else f"{shown:g}"
-    return f"{number} {'point' if abs(shown) == 1 else 'points'}"
+    return f"{shown:+g}" if sign and shown else f"{shown:g}"
 
 
 def signed(estimate: Estimate) -> str:
@@ -118,8 +125,8 @@ def signed(estimate: Estimate) -> str:
     value = points(estimate.value, n=estimate.n, sign=True)
     if math.isnan(estimate.low) or math.isnan(estimate.high):
         return value
-    low, high = (points(own, n=estimate.n, sign=True).split(" ")[0] for own in (estimate.low, estimate.high))
-    return f"{value} ({low} to {high})"
+    low, high = (_points(own, n=estimate.n, sign=True) for own in (estimate.low, estimate.high))
+    return phrase("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
 def p_words(p_value: float) -> str:
@@ -178,7 +185,7 @@ def threshold(value: float) -> str:
     if math.isnan(value):
         return NOT_KNOWN
     if math.isinf(value):
-        return "above every score" if value > 0 else "below every score"
+        return phrase("above every score") if value > 0 else phrase("below every score")
     shortest = repr(float(value))
     if "e" in shortest:
         return shortest

@@ -8,6 +8,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
+from finauth_eval.phrases import translated
 from finauth_eval.shown.text import visible
 
 __all__ = ["coordinate", "element", "path", "text"]
@@ -32,7 +33,7 @@ def element(tag: str, *children: Markup, **attributes: object) -> Markup:
 
 def text(words: str, **attributes: object) -> Markup:
     """An element of text."""
-    return element("text", escape(visible(words)), **attributes)
+    return element("text", escape(visible(translated(words))), **attributes)
 
 
 def coordinate(value: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from finauth_eval.phrases import speaking
 from finauth_eval.report import provenance
 from finauth_eval.report.compared import decisions, service, shift
 from finauth_eval.report.compared.curves import curves_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from finauth_eval.comparing.outcome import Comparison
     from finauth_eval.gate import Verdict
+    from finauth_eval.phrases import Language
     from finauth_eval.places import Place, Remote
     from finauth_eval.report.rendering import Layout
 
@@ -33,7 +35,11 @@ _SCRIPT: Final = "table.js"
 
 
 def render_comparison(
-    comparison: Comparison, verdict: Verdict | None = None, *, title: str | None = None
+    comparison: Comparison,
+    verdict: Verdict | None = None,
+    *,
+    title: str | None = None,
+    lang: Language = "en",
 ) -> str:
     """The comparison as one self-contained HTML page: no request leaves it; the same input gives the same bytes.
 
@@ -43,8 +49,13 @@ def render_comparison(
         comparison: What ``compare`` found.
         verdict: What a gate says to it, if one was asked; then its rules are shown with their reasons.
         title: The page's heading; by default the dataset's name.
+        lang: The page's language: ``"en"`` or ``"id"`` (Indonesian). Numbers are written alike in all of them.
+
+    Raises:
+        ValueError: There is no such language.
     """
-    return render(_TEMPLATE, script=_SCRIPT, **_context(comparison, verdict, title))
+    with speaking(lang):
+        return render(_TEMPLATE, script=_SCRIPT, **_context(comparison, verdict, title))
 
 
 def write_comparison(
@@ -54,6 +65,7 @@ def write_comparison(
     verdict: Verdict | None = None,
     title: str | None = None,
     layout: Layout = "file",
+    lang: Language = "en",
 ) -> Place:
     """Write the page of ``render_comparison``; each file appears whole or not at all.
 
@@ -64,12 +76,18 @@ def write_comparison(
         title: As for ``render_comparison``.
         layout: ``"file"`` for one file that opens anywhere; ``"dir"`` for a page with its style and script in files
             beside it, for web servers whose policy forbids what is written into a page.
+        lang: As for ``render_comparison``.
 
     Returns:
         The path.
+
+    Raises:
+        ValueError: As ``render_comparison``.
     """
-    context = _context(comparison, verdict, title)
-    return write_page(lay_out(_TEMPLATE, path=path, layout=layout, script=_SCRIPT, **context), path)
+    with speaking(lang):
+        context = _context(comparison, verdict, title)
+        page = lay_out(_TEMPLATE, path=path, layout=layout, script=_SCRIPT, **context)
+    return write_page(page, path)
 
 
 def _context(found: Comparison, verdict: Verdict | None, title: str | None) -> dict[str, Any]:
