@@ -18,6 +18,7 @@ from finauth_eval.metrics.gaps import Whole
 from finauth_eval.metrics.independent_rates import independent_rates
 from finauth_eval.metrics.intervals import rate
 from finauth_eval.metrics.rates import OperatingPoint, operating_points
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -225,7 +226,9 @@ def gaps_by_counts(
     """
     seen = {value: _wrong(part.counts, threshold) for value, part in parts.items()}
     found: dict[str, dict[str, Gap]] = {value: {} for value in parts}
-    for position, (name, words) in enumerate((("bpcer", "bona fide sample"), ("apcer", "attack"))):
+    for position, (name, words) in enumerate(
+        (("bpcer", phrase("bona fide sample")), ("apcer", phrase("attack")))
+    ):
         wrong, n = (sum(own[position][k] for own in seen.values()) for k in (0, 1))
         for value, own in seen.items():
             events, size = own[position]
@@ -309,8 +312,8 @@ class _Errors:
         flagged = rows.scores >= threshold
         wholes = {}
         for name, own, wrong, words in (
-            ("bpcer", scored & ~rows.is_attack, flagged, "bona fide sample"),
-            ("apcer", scored & rows.is_attack, ~flagged, "attack"),
+            ("bpcer", scored & ~rows.is_attack, flagged, phrase("bona fide sample")),
+            ("apcer", scored & rows.is_attack, ~flagged, phrase("attack")),
         ):
             position = np.full(scored.size, -1, dtype=np.intp)
             position[own] = np.arange(int(np.count_nonzero(own)))

@@ -10,6 +10,7 @@ from finauth_eval.breakdown import FEW
 from finauth_eval.metrics.bootstrapped import QUICKLY_BOOTSTRAPPED
 from finauth_eval.metrics.clustered_bootstrap import QUICKLY_DRAWN
 from finauth_eval.metrics.decimals import score_grid
+from finauth_eval.phrases import phrase, plural
 from finauth_eval.samples import UNSPECIFIED, clusters_in_words
 
 if TYPE_CHECKING:
@@ -39,28 +40,45 @@ def about_samples(samples: Part, attack_types: Mapping[str, int]) -> Iterator[st
     """
     sizes = samples.sizes
     if not sizes.attack or not sizes.bona_fide:
-        missing, rest = ("attack", "misses") if sizes.bona_fide else ("bona fide sample", "false alarms")
-        yield f"No {missing} has a score: {rest} and everything that compares the classes is undefined."
+        yield (
+            phrase("No attack has a score: misses and everything that compares the classes is undefined.")
+            if sizes.bona_fide
+            else phrase(
+                "No bona fide sample has a score: false alarms and everything that compares the classes is undefined."
+            )
+        )
     silent = sizes.no_response_attack + sizes.no_response_bona_fide
     if silent:
-        yield (
-            f"{silent} samples got no score ({sizes.no_response_bona_fide} bona fide,"
-            f" {sizes.no_response_attack} attacks); they are in no rate but the no-response bounds."
+        yield phrase(
+            "{n} samples got no score ({bona_fide} bona fide, {attack} attacks); they are in no rate but the no-response"
+            " bounds.",
+            n=silent,
+            bona_fide=sizes.no_response_bona_fide,
+            attack=sizes.no_response_attack,
         )
     unsent = samples.n_unsent
     if unsent:
-        yield f"{unsent} samples were never sent and are in no rate."
+        yield phrase("{n} samples were never sent and are in no rate.", n=unsent)
     if UNSPECIFIED in attack_types:
-        yield (
-            f"{attack_types[UNSPECIFIED]} attacks have no type while others do; they form the type"
-            f" {UNSPECIFIED!r}, so that the worst type's rate does not leave them out."
+        yield phrase(
+            "{n} attacks have no type while others do; they form the type {name}, so that the worst type's rate does not"
+            " leave them out.",
+            n=attack_types[UNSPECIFIED],
+            name=repr(UNSPECIFIED),
         )
     few = [f"{name} ({n})" for name, n in attack_types.items() if n < FEW]
     if few:
-        yield f"Attack types with fewer than {FEW} scored samples, about which little can be said: {', '.join(few)}."
+        yield phrase(
+            "Attack types with fewer than {few} scored samples, about which little can be said: {names}.",
+            few=FEW,
+            names=", ".join(few),
+        )
     lost = sorted(samples.attack_types_seen() - {*attack_types}) if silent or unsent else []
     if lost:
-        yield f"Attack types without any scored sample, left out of the worst type: {', '.join(lost)}."
+        yield phrase(
+            "Attack types without any scored sample, left out of the worst type: {names}.",
+            names=", ".join(lost),
+        )
 
 
 def about_scores(counts: ScoreCounts, area: Estimate, first: OperatingPoint) -> Iterator[str]:
@@ -72,27 +90,34 @@ def about_scores(counts: ScoreCounts, area: Estimate, first: OperatingPoint) -> 
         first: The operating point at the threshold in force.
     """
     if area.value < 0.5:  # False for NaN
-        yield (
-            f"The AUC is {area.value:.3f}, below 0.5: attacks score lower than bona fide samples. The labels or the"
-            " score's direction may be swapped; nothing was flipped."
+        yield phrase(
+            "The AUC is {area}, below 0.5: attacks score lower than bona fide samples. The labels or the score's"
+            " direction may be swapped; nothing was flipped.",
+            area=f"{area.value:.3f}",
         )
     if counts.scores.size == 1 and counts.n_attack + counts.n_bona_fide > 1:
-        yield f"Every score is {counts.scores[0]:g}: no threshold can tell the classes apart."
+        yield phrase(
+            "Every score is {score}: no threshold can tell the classes apart.", score=f"{counts.scores[0]:g}"
+        )
     grid = score_grid(counts.scores)
     if not grid.continuous and grid.decimals <= 2:
-        yield (
-            f"Scores have {grid.decimals} decimals and {counts.scores.size} distinct values: many samples are tied,"
-            " and a threshold can only be set on this grid."
+        yield phrase(
+            "Scores have {decimals} decimals and {n} distinct values: many samples are tied, and a threshold can only be"
+            " set on this grid.",
+            decimals=grid.decimals,
+            n=counts.scores.size,
         )
     row = int(np.searchsorted(counts.scores, first.threshold))
     if row < counts.scores.size and counts.scores[row] == first.threshold:
         tied = int(counts.attack[row] + counts.bona_fide[row])
-        yield (
-            f"{'1 score equals' if tied == 1 else f'{tied} scores equal'} the threshold {first.threshold:g} exactly:"
-            " decided attack, by score >= threshold."
+        yield plural(
+            "{n} score equals the threshold {threshold} exactly: decided attack, by score >= threshold.",
+            "{n} scores equal the threshold {threshold} exactly: decided attack, by score >= threshold.",
+            tied,
+            threshold=f"{first.threshold:g}",
         )
     if not counts.in_unit_range:
-        yield "Scores lie outside [0, 1]: Brier score, ECE and Cllr are undefined."
+        yield phrase("Scores lie outside [0, 1]: Brier score, ECE and Cllr are undefined.")
 
 
 def about_answers(audit: DecisionAudit) -> Iterator[str]:
@@ -100,11 +125,19 @@ def about_answers(audit: DecisionAudit) -> Iterator[str]:
     seen = audit.thresholds_seen
     if len(seen) > 1:
         named = ", ".join(f"{threshold:g}" for threshold in seen[:5]) + (", ..." if len(seen) > 5 else "")
-        yield f"The answers name {len(seen)} different thresholds ({named}); the first operating point is 0.5."
+        yield phrase(
+            "The answers name {n} different thresholds ({named}); the first operating point is 0.5.",
+            n=len(seen),
+            named=named,
+        )
     if audit.ge_mismatches:
-        yield (
-            f"{audit.ge_mismatches} of {audit.audited} answers' own result is not score >= threshold"
-            f" ({audit.gt_mismatches} are not score > threshold, {audit.at_threshold} lie at the threshold)."
+        yield phrase(
+            "{n} of {total} answers' own result is not score >= threshold ({gt} are not score > threshold, {at} lie at"
+            " the threshold).",
+            n=audit.ge_mismatches,
+            total=audit.audited,
+            gt=audit.gt_mismatches,
+            at=audit.at_threshold,
         )
 
 
@@ -117,21 +150,27 @@ def about_clusters(clustered: ClusteredScores | None, column: str | None, *, bla
         blank: Scored samples without a subject where others have one, so that subjects are not taken as clusters.
     """
     if blank and column is None:
-        yield (
-            f"{blank} scored samples have no subject while others have one, so samples are taken as independent; fill"
-            " the column, for several samples of one person are not."
+        yield phrase(
+            "{n} scored samples have no subject while others have one, so samples are taken as independent; fill the"
+            " column, for several samples of one person are not.",
+            n=blank,
         )
     if clustered is None or column is None:
         return
     groups, words = clustered.n_clusters, clusters_in_words(column)
-    yield (
-        f"{clustered.rows.size} scored samples come from {groups} {words}; the intervals of areas, rates and EER take"
-        f" the {words}, not the samples, as independent."
+    yield phrase(
+        "{n} scored samples come from {groups} {clusters}; the intervals of areas, rates and EER take the {clusters}, not"
+        " the samples, as independent.",
+        n=clustered.rows.size,
+        groups=groups,
+        clusters=words,
     )
     if groups < FEWEST_CLUSTERS:
-        yield (
-            f"With fewer than {FEWEST_CLUSTERS} {words} even these intervals may be too narrow;"
-            f" there are {groups}."
+        yield phrase(
+            "With fewer than {few} {clusters} even these intervals may be too narrow; there are {groups}.",
+            few=FEWEST_CLUSTERS,
+            clusters=words,
+            groups=groups,
         )
 
 
@@ -148,10 +187,11 @@ def about_bootstrap(
     """
     if wanted is None and replicates is None and area.defined:
         many = (
-            f"{QUICKLY_BOOTSTRAPPED} distinct scores"
+            phrase("{n} distinct scores", n=QUICKLY_BOOTSTRAPPED)
             if clustered is None
-            else f"{QUICKLY_DRAWN} samples that belong together"
+            else phrase("{n} samples that belong together", n=QUICKLY_DRAWN)
         )
-        yield (
-            f"More than {many}: intervals that need the bootstrap were left out; ask for them with bootstrap=2000."
+        yield phrase(
+            "More than {many}: intervals that need the bootstrap were left out; ask for them with bootstrap=2000.",
+            many=many,
         )

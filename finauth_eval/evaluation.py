@@ -139,7 +139,7 @@ class Evaluation:
             },
             "no_response_bounds": self.no_response_bounds.to_dict(),
             "decision_audit": self.decision_audit.to_dict(),
-            "warnings": list(self.warnings),
+            "warnings": list(map(str, self.warnings)),
         }
 
     def _repr_html_(self) -> str:

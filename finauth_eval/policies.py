@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from finauth_eval.metrics.intervals import valid_confidence
+from finauth_eval.phrases import phrase
 
 __all__ = [
     "POLICIES",
@@ -80,7 +81,9 @@ class MaxBpcer(Promise):
 
     def describe(self) -> str:
         """The goal in plain words."""
-        return f"block at most {percent(self.target)} of bona fide samples{_besides(self.subject_to)}"
+        return _besides(
+            phrase("block at most {share} of bona fide samples", share=percent(self.target)), self.subject_to
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,13 @@ class MaxApcer(Promise):
 
     def describe(self) -> str:
         """The goal in plain words."""
-        which = "attacks, all types together" if self.pooled else "attacks of every type"
-        return f"let at most {percent(self.target)} of {which} pass{_besides(self.subject_to)}"
+        share = percent(self.target)
+        goal = (
+            phrase("let at most {share} of attacks, all types together pass", share=share)
+            if self.pooled
+            else phrase("let at most {share} of attacks of every type pass", share=share)
+        )
+        return _besides(goal, self.subject_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,10 +159,13 @@ class MinCost(Policy):
 
     def describe(self) -> str:
         """The goal in plain words."""
-        return (
-            f"least cost when a miss costs {self.miss:g}, a false alarm {self.alarm:g} and"
-            f" {percent(self.prior)} of traffic are attacks{_besides(self.subject_to)}"
+        goal = phrase(
+            "least cost when a miss costs {miss}, a false alarm {alarm} and {prior} of traffic are attacks",
+            miss=f"{self.miss:g}",
+            alarm=f"{self.alarm:g}",
+            prior=percent(self.prior),
         )
+        return _besides(goal, self.subject_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,15 +206,19 @@ class AcceptReviewReject(Policy):
     def describe(self) -> str:
         """The goal in plain words."""
         review = (
-            f"a review {self.review:g}"
+            phrase("a review {cost}", cost=f"{self.review:g}")
             if self.review is not None
-            else f"at most {percent(self.capacity or 0.0)} of traffic is reviewed"
+            else phrase("at most {share} of traffic is reviewed", share=percent(self.capacity or 0.0))
         )
-        return (
-            f"accept, review or reject at least cost when an accepted attack costs {self.miss:g}, a rejected bona fide"
-            f" sample {self.alarm:g}, {review} and {percent(self.prior)} of traffic are attacks"
-            f"{_besides(self.subject_to)}"
+        goal = phrase(
+            "accept, review or reject at least cost when an accepted attack costs {miss}, a rejected bona fide sample"
+            " {alarm}, {review} and {prior} of traffic are attacks",
+            miss=f"{self.miss:g}",
+            alarm=f"{self.alarm:g}",
+            review=review,
+            prior=percent(self.prior),
         )
+        return _besides(goal, self.subject_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +230,7 @@ class EqualError(Policy):
 
     def describe(self) -> str:
         """The goal in plain words."""
-        return "misses as frequent as false alarms"
+        return phrase("misses as frequent as false alarms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +242,7 @@ class Youden(Policy):
 
     def describe(self) -> str:
         """The goal in plain words."""
-        return "least sum of the share of misses and the share of false alarms"
+        return phrase("least sum of the share of misses and the share of false alarms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +268,10 @@ class BestFBeta(Policy):
 
     def describe(self) -> str:
         """The goal in plain words."""
-        at = "this data's mix" if self.prior is None else f"{percent(self.prior)} attacks"
-        return f"greatest F{self.beta:g} at {at}"
+        beta = f"{self.beta:g}"
+        if self.prior is None:
+            return phrase("greatest F{beta} at this data's mix", beta=beta)
+        return phrase("greatest F{beta} at {prior} attacks", beta=beta, prior=percent(self.prior))
 
 
 POLICIES: dict[str, type[Policy]] = {
@@ -318,5 +335,7 @@ def _check_promises(policy: Policy, confidence: float | None, promises: tuple[Pr
             )
 
 
-def _besides(promises: tuple[Promise, ...]) -> str:
-    return "".join(f", and {each.describe()}" for each in promises)
+def _besides(goal: str, promises: tuple[Promise, ...]) -> str:
+    for each in promises:
+        goal = phrase("{goal}, and {promise}", goal=goal, promise=each.describe())
+    return goal

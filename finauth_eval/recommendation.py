@@ -18,6 +18,7 @@ from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.holdout import hold_out
 from finauth_eval.metrics.estimate import finite_or_none
 from finauth_eval.metrics.intervals import valid_confidence
+from finauth_eval.phrases import phrase
 from finauth_eval.planning import PlanRow, SamplePlan, plan_sample_size
 from finauth_eval.policies import (
     AcceptReviewReject,
@@ -66,7 +67,7 @@ __all__ = [
 
 SCHEMA: Final = "finauth-eval/recommendation/1"
 Unseen = Literal["split", "holdout", "cross-fit"]
-_NOTHING_UNSEEN: Final = (
+_NOTHING_UNSEEN: Final = phrase(
     "With some samples left out there is not always a threshold for this goal: nothing is out of sample."
 )
 _FOLDS_STREAM: Final = 11
@@ -140,10 +141,10 @@ class Recommendation:
             "out_of_sample": None if self.out_of_sample is None else self.out_of_sample.to_dict(),
             "out_of_sample_by": self.unseen_by,
             "optimism": {name: finite_or_none(value) for name, value in self.optimism.items()},
-            "reason": self.reason,
+            "reason": str(self.reason),
             "needs": {name: need.to_dict() for name, need in self.needs.items()},
             "descriptive": self.descriptive,
-            "notes": list(self.notes),
+            "notes": list(map(str, self.notes)),
         }
         if self.kept:
             plain["constraints"] = [each.to_dict() for each in self.kept]
@@ -405,7 +406,12 @@ def _shared_note(basis: Basis, unseen: Basis) -> tuple[str, ...]:
         return ()
     words = clusters_in_words(basis.samples.cluster or "subject")
     return (
-        f"{both} {words} are in both calibration and test: what was measured on test is not as on {words} never seen.",
+        phrase(
+            "{n} {clusters} are in both calibration and test: what was measured on test is not as on {clusters} never"
+            " seen.",
+            n=both,
+            clusters=words,
+        ),
     )
 
 
@@ -477,7 +483,7 @@ def _recommendation(
 def _as_row(item: Recommendation) -> dict[str, Any]:
     row: dict[str, Any] = {
         "policy": item.policy.name,
-        "goal": item.policy.describe(),
+        "goal": str(item.policy.describe()),
         "feasible": item.feasible,
         "threshold": item.threshold,
         "threshold_low": item.threshold_interval[0],
@@ -489,5 +495,5 @@ def _as_row(item: Recommendation) -> dict[str, Any]:
         row[f"bpcer_{name}"] = math.nan if point is None else point.bpcer.value
         row[f"apcer_{name}"] = math.nan if point is None else point.apcer.value
         row[f"apcer_worst_{name}"] = math.nan if worst is None else worst.estimate.value
-    row["guarantee"] = None if item.guarantee is None else item.guarantee.statement
-    return {**row, "descriptive": item.descriptive, "reason": item.reason}
+    row["guarantee"] = None if item.guarantee is None else str(item.guarantee.statement)
+    return {**row, "descriptive": item.descriptive, "reason": str(item.reason)}

@@ -11,6 +11,7 @@ import pandas as pd
 from finauth_eval.errors import ScoresError
 from finauth_eval.metrics.clustered import ClusteredScores
 from finauth_eval.metrics.counts import ScoreCounts
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -368,7 +369,7 @@ def clusters_in_words(column: str) -> str:
         >>> clusters_in_words("subject"), clusters_in_words("device")
         ('subjects', "values of 'device'")
     """
-    return "subjects" if column == "subject" else f"values of {column!r}"
+    return phrase("subjects") if column == "subject" else phrase("values of {column}", column=repr(column))
 
 
 def require_column(scores: ScoreTable, name: str) -> None:

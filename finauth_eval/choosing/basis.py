@@ -14,6 +14,7 @@ from finauth_eval.metrics.ascending import Ascending
 from finauth_eval.metrics.clusters import OnePerCluster
 from finauth_eval.metrics.decimals import ScoreGrid, score_grid
 from finauth_eval.metrics.order_statistics import rank_interval
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -170,10 +171,13 @@ class Basis:
         needs = {name: Need(required=1, has=0) for name, n in sizes.items() if not n}
         if not needs:
             return None
-        missing = " and ".join(name.replace("_", " ") for name in needs)
-        return Infeasible(
-            reason=f"needs scored samples of both classes; there is no {missing} one", needs=needs
-        )
+        if len(needs) == 2:
+            why = phrase("needs scored samples of both classes; there is no bona fide and attack one")
+        elif "attack" in needs:
+            why = phrase("needs scored samples of both classes; there is no attack one")
+        else:
+            why = phrase("needs scored samples of both classes; there is no bona fide one")
+        return Infeasible(reason=why, needs=needs)
 
     def settable_above(self, score: float) -> float:
         """The lowest settable threshold that does not flag ``score``, but the next score seen; ``nan`` of ``nan``."""

@@ -41,7 +41,7 @@ class Guarantee:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"statement": str(self.statement)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

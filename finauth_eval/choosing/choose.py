@@ -9,6 +9,7 @@ from finauth_eval.choosing.choice import Infeasible
 from finauth_eval.choosing.constraints import bounds, contradiction, promised
 from finauth_eval.choosing.costs import accept_review_reject, min_cost
 from finauth_eval.choosing.descriptive import best_f_beta, equal_error, youden
+from finauth_eval.phrases import phrase
 from finauth_eval.policies import (
     AcceptReviewReject,
     BestFBeta,
@@ -72,7 +73,7 @@ def _promise(policy: MaxBpcer | MaxApcer, basis: Basis) -> Choice | Infeasible:
     decisive = found
     if threshold != found.threshold:  # then the constraint's grounds are those of the threshold
         decisive = next(own for own in within.choices if own.threshold == threshold)
-        decisive = replace(decisive, notes=(*decisive.notes, "A constraint decides the threshold."))
+        decisive = replace(decisive, notes=(*decisive.notes, phrase("A constraint decides the threshold.")))
     return replace(
         decisive, guarantee=found.guarantee, kept=within.kept, needs={**found.needs, **within.needs}
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from finauth_eval.choosing.choice import Infeasible, Kept
 from finauth_eval.choosing.promises import max_apcer, max_bpcer
+from finauth_eval.phrases import phrase
 from finauth_eval.policies import MaxApcer, MaxBpcer
 from finauth_eval.shown.numbers import threshold as in_full
 
@@ -59,7 +60,9 @@ def bounds(promises: Sequence[Promise], basis: Basis) -> Bounds | Infeasible:
     for policy in promises:
         found = promised(policy, basis)
         if isinstance(found, Infeasible):
-            return Infeasible(reason=f"to {policy.describe()}: {found.reason}", needs=found.needs)
+            return Infeasible(
+                reason=phrase("to {goal}: {why}", goal=policy.describe(), why=found.reason), needs=found.needs
+            )
         assert found.guarantee is not None  # noqa: S101 - for the type checker; promises have one
         kept.append(Kept(policy=policy, threshold=found.threshold, guarantee=found.guarantee))
         needs |= found.needs
@@ -74,8 +77,10 @@ def bounds(promises: Sequence[Promise], basis: Basis) -> Bounds | Infeasible:
 def contradiction(found: Bounds) -> Infeasible:
     """Why no single threshold keeps all of the promises."""
     return Infeasible(
-        reason=(
-            f"no threshold keeps every promise: that on bona fide samples needs at least {in_full(found.at_least)}, that"
-            f" on attacks at most {in_full(found.at_most)}"
+        reason=phrase(
+            "no threshold keeps every promise: that on bona fide samples needs at least {low}, that on attacks at most"
+            " {high}",
+            low=in_full(found.at_least),
+            high=in_full(found.at_most),
         )
     )

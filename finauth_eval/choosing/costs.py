@@ -10,6 +10,7 @@ from finauth_eval.choosing.constraints import bounds, contradiction
 from finauth_eval.choosing.spread import threshold_spread
 from finauth_eval.metrics.cost import least_cost
 from finauth_eval.metrics.review import best_band
+from finauth_eval.phrases import phrase
 from finauth_eval.policies import percent
 from finauth_eval.shown.numbers import threshold as in_full
 
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["accept_review_reject", "min_cost"]
 
-_NO_GUARANTEE = "The cost is not guaranteed: on other samples it is higher on average than on those the threshold was chosen on."
-_CAPACITY = (
+_NO_GUARANTEE = phrase(
+    "The cost is not guaranteed: on other samples it is higher on average than on those the threshold was chosen on."
+)
+_CAPACITY = phrase(
     "The capacity is met on these samples; on other traffic the share reviewed is as often above it as below."
 )
 _NO_WIDTH = 1e-9
-_NOTHING = "every threshold costs nothing with these costs and this prior"
+_NOTHING = phrase("every threshold costs nothing with these costs and this prior")
 
 
 def min_cost(policy: MinCost, basis: Basis) -> Choice | Infeasible:
@@ -57,12 +60,19 @@ def min_cost(policy: MinCost, basis: Basis) -> Choice | Infeasible:
         miss * point.apcer.value + alarm * point.bpcer.value
         for point in (basis.point(threshold, policy), basis.point(basis.current, policy))
     )
-    among = " among those that keep the promises" if within.kept else ""
+    why = (
+        phrase(
+            "the middle of the widest interval of thresholds with the least cost on these samples among those that keep"
+            " the promises"
+        )
+        if within.kept
+        else phrase("the middle of the widest interval of thresholds with the least cost on these samples")
+    )
     return Choice(
         threshold=threshold,
         interval=threshold_spread(basis, choose),
         guarantee=within.kept[0].guarantee if within.kept else None,
-        reason=f"the middle of the widest interval of thresholds with the least cost on these samples{among}",
+        reason=why,
         needs=within.needs,
         notes=(*_alike(best), _NO_GUARANTEE),
         kept=within.kept,
@@ -91,7 +101,10 @@ def accept_review_reject(policy: AcceptReviewReject, basis: Basis) -> Choice | I
     band = choose(basis.counts)
     if band is None:
         return Infeasible(
-            reason=f"{contradiction(within).reason}; the reviews that may be made do not suffice to keep both"
+            reason=phrase(
+                "{why}; the reviews that may be made do not suffice to keep both",
+                why=contradiction(within).reason,
+            )
         )
     if basis.unit and band.second[0] == 1:
         return _blocks_nobody(policy, basis)
@@ -99,9 +112,9 @@ def accept_review_reject(policy: AcceptReviewReject, basis: Basis) -> Choice | I
     first = second if band.first == band.second else basis.middle(*band.first)
     current = basis.point(basis.current, policy)
     limited = (
-        f"when at most {percent(policy.capacity)} of traffic is reviewed"
+        phrase("when at most {share} of traffic is reviewed", share=percent(policy.capacity))
         if policy.capacity is not None
-        else "when reviews cost what they cost"
+        else phrase("when reviews cost what they cost")
     )
     return Choice(
         threshold=second,
@@ -111,13 +124,17 @@ def accept_review_reject(policy: AcceptReviewReject, basis: Basis) -> Choice | I
             basis, lambda counts: None if (own := choose(counts)) is None else own.second
         ),
         guarantee=within.kept[0].guarantee if within.kept else None,
-        reason=(
-            f"accept below {in_full(first)}, reject from {in_full(second)} on, review between them: the least cost on these samples"
-            f" {limited}; {percent(band.share)} of traffic is reviewed"
+        reason=phrase(
+            "accept below {first}, reject from {second} on, review between them: the least cost on these samples"
+            " {limited}; {share} of traffic is reviewed",
+            first=in_full(first),
+            second=in_full(second),
+            limited=limited,
+            share=percent(band.share),
         ),
         needs=within.needs,
         notes=(
-            "Reviews are taken to be right: they stop every attack and clear every bona fide sample.",
+            phrase("Reviews are taken to be right: they stop every attack and clear every bona fide sample."),
             *(() if policy.capacity is None else (_CAPACITY,)),
             _NO_GUARANTEE,
         ),
@@ -133,15 +150,22 @@ def _alike(best: tuple[float, float]) -> tuple[str, ...]:
     low, high = best
     if not math.isfinite(low) or not math.isfinite(high) or high - low < _NO_WIDTH:
         return ()
-    return (f"Any threshold above {in_full(low)}, up to {in_full(high)}, decides these samples alike.",)
+    return (
+        phrase(
+            "Any threshold above {low}, up to {high}, decides these samples alike.",
+            low=in_full(low),
+            high=in_full(high),
+        ),
+    )
 
 
 def _blocks_nobody(policy: MinCost | AcceptReviewReject, basis: Basis) -> Infeasible:
     at_top = basis.point(1.0, policy)
     return Infeasible(
-        reason=(
-            "the least cost is to block nobody, and no threshold in [0, 1] does that: at 1.00,"
-            f" {percent(at_top.bpcer.value)} of bona fide samples are blocked"
+        reason=phrase(
+            "the least cost is to block nobody, and no threshold in [0, 1] does that: at 1.00, {share} of bona fide"
+            " samples are blocked",
+            share=percent(at_top.bpcer.value),
         )
     )
 

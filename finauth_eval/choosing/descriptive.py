@@ -12,6 +12,7 @@ from finauth_eval.choosing.spread import threshold_spread
 from finauth_eval.metrics.cost import best_f_beta as greatest_f_beta
 from finauth_eval.metrics.cost import least_cost
 from finauth_eval.metrics.equal_error import equal_error_rate
+from finauth_eval.phrases import phrase
 from finauth_eval.policies import percent
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ def equal_error(basis: Basis) -> Choice | Infeasible:
     return Choice(
         threshold=basis.grid.nearest(found.threshold, low, high if math.isfinite(high) else found.threshold),
         interval=threshold_spread(basis, _around_equal_error),
-        reason=f"where both rates are about {percent(found.linear)}; for orientation only",
+        reason=phrase(
+            "where both rates are about {share}; for orientation only", share=percent(found.linear)
+        ),
     )
 
 
@@ -55,8 +58,10 @@ def youden(basis: Basis) -> Choice | Infeasible:
     return _middle(
         basis,
         lambda counts: least_cost(counts, miss=1, alarm=1, unit=basis.unit),
-        lambda best: f"where both rates add up to {percent(best.value)}, the least; for orientation only",
-        "the least sum is reached by blocking nobody",
+        lambda best: phrase(
+            "where both rates add up to {share}, the least; for orientation only", share=percent(best.value)
+        ),
+        phrase("the least sum is reached by blocking nobody, and no threshold in [0, 1] does that"),
     )
 
 
@@ -68,8 +73,15 @@ def best_f_beta(policy: BestFBeta, basis: Basis) -> Choice | Infeasible:
     return _middle(
         basis,
         lambda counts: greatest_f_beta(counts, beta=policy.beta, prior=policy.prior, unit=basis.unit),
-        lambda best: f"where F{policy.beta:g} is {best.value:.3f}, the greatest; for orientation only",
-        f"the greatest F{policy.beta:g} is reached by blocking nobody",
+        lambda best: phrase(
+            "where F{beta} is {value}, the greatest; for orientation only",
+            beta=f"{policy.beta:g}",
+            value=f"{best.value:.3f}",
+        ),
+        phrase(
+            "the greatest F{beta} is reached by blocking nobody, and no threshold in [0, 1] does that",
+            beta=f"{policy.beta:g}",
+        ),
     )
 
 
@@ -79,7 +91,7 @@ def _middle(
     best = choose(basis.counts)
     assert best is not None  # noqa: S101 - for the type checker; nothing bounds these thresholds
     if basis.unit and best.low == 1:
-        return Infeasible(reason=f"{nobody}, and no threshold in [0, 1] does that")
+        return Infeasible(reason=nobody)
 
     def pick(counts: ScoreCounts) -> tuple[float, float] | None:
         found = choose(counts)

@@ -11,6 +11,7 @@ import numpy as np
 from finauth_eval.choosing.choice import Infeasible
 from finauth_eval.choosing.choose import choose
 from finauth_eval.holdout import fold_parts, without
+from finauth_eval.phrases import phrase
 from finauth_eval.policies import AcceptReviewReject, MinCost
 from finauth_eval.shown.numbers import threshold as in_full
 
@@ -46,9 +47,12 @@ class Decided:
     def words(self) -> str:
         """How this was done."""
         low, high = min(self.thresholds), max(self.thresholds)
-        return (
-            f"Out of sample by cross-fitting: {len(self.thresholds)} times chosen on the rest and measured on the part"
-            f" left out; those thresholds lie between {in_full(low)} and {in_full(high)}."
+        return phrase(
+            "Out of sample by cross-fitting: {folds} times chosen on the rest and measured on the part left out; those"
+            " thresholds lie between {low} and {high}.",
+            folds=len(self.thresholds),
+            low=in_full(low),
+            high=in_full(high),
         )
 
 

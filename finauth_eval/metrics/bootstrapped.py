@@ -13,6 +13,7 @@ from finauth_eval.metrics.bootstrap import bootstrap
 from finauth_eval.metrics.equal_error import EqualErrorRate, equal_error_rate
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.replicates import Replicates
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,8 +52,10 @@ def average_precision(counts: ScoreCounts, replicates: Replicates | None, *, con
         confidence: Nominal coverage, in (0, 1).
     """
     if not counts.n_attack or not counts.n_bona_fide:
-        missing = "attack" if counts.n_bona_fide else "bona fide sample"
-        return Estimate.undefined(f"no {missing} has a score", confidence=confidence, method="none")
+        missing = phrase("attack") if counts.n_bona_fide else phrase("bona fide sample")
+        return Estimate.undefined(
+            phrase("no {of} has a score", of=missing), confidence=confidence, method="none"
+        )
     nan = math.nan
     plain = Estimate(
         value=areas.average_precision(counts), low=nan, high=nan, confidence=confidence, method="none",
@@ -108,11 +111,11 @@ def _interval(
 ) -> tuple[float, float, str, str | None]:
     """Low, high, the method's name, and the reason where there are no limits."""
     if values is None:
-        return math.nan, math.nan, "none", "an interval needs the bootstrap"
+        return math.nan, math.nan, "none", phrase("an interval needs the bootstrap")
     low, high = Replicates.limits(values, confidence=confidence)
     reason = None
     if math.isnan(low):
-        reason = (
+        reason = phrase(
             "no interval: every bootstrap replicate gave the same value, so it cannot tell how sure this is"
         )
     return low, high, "bootstrap-percentile", reason

@@ -11,6 +11,7 @@ from scipy.special import xlogy
 
 from finauth_eval.metrics.estimate import finite_or_none
 from finauth_eval.metrics.intervals import rate
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,7 @@ class Calibration:
             "cllr": finite_or_none(self.cllr),
             "min_cllr": finite_or_none(self.min_cllr),
             "reliability": [bin_.to_dict() for bin_ in self.reliability],
-            "calibration_reasons": dict(self.reasons),
+            "calibration_reasons": {name: str(why) for name, why in self.reasons.items()},
         }
 
 
@@ -110,18 +111,20 @@ def calibration(counts: ScoreCounts, *, bins: int = 10, confidence: float = 0.95
     reasons: dict[str, str] = {}
     n = counts.n_attack + counts.n_bona_fide
     if not n or not counts.in_unit_range:
-        reason = "a score lies outside [0, 1]" if n else "no sample has a score"
+        reason = phrase("a score lies outside [0, 1]") if n else phrase("no sample has a score")
         reasons |= dict.fromkeys(("brier", "ece", "cllr"), reason)
     brier = math.nan if reasons else _brier(counts) / n
     reliability = () if reasons else _reliability(counts, bins, confidence=confidence)
     ece = math.nan if reasons else _expected_calibration_error(reliability)
     if not counts.n_attack or not counts.n_bona_fide:
-        reason = f"no {'attack' if counts.n_bona_fide else 'bona fide sample'} has a score"
+        reason = phrase(
+            "no {of} has a score", of=phrase("attack") if counts.n_bona_fide else phrase("bona fide sample")
+        )
         reasons = {"cllr": reason, "min_cllr": reason} | reasons
     cllr = math.nan if "cllr" in reasons else _cllr(counts)
     if math.isinf(cllr):
         cllr = math.nan
-        reasons["cllr"] = "infinite: an attack scored exactly 0 or a bona fide sample exactly 1"
+        reasons["cllr"] = phrase("infinite: an attack scored exactly 0 or a bona fide sample exactly 1")
     min_cllr = math.nan if "min_cllr" in reasons else _min_cllr(counts)
     return Calibration(
         brier=brier, ece=ece, cllr=cllr, min_cllr=min_cllr, reliability=reliability, reasons=reasons
@@ -188,7 +191,7 @@ def _reliability(counts: ScoreCounts, bins: int, *, confidence: float) -> tuple[
                 low=float(edges[i]),
                 high=float(edges[i + 1]),
                 mean_score=mean,
-                attack_share=rate(attacks, size, confidence=confidence, of="sample in this bin"),
+                attack_share=rate(attacks, size, confidence=confidence, of=phrase("sample in this bin")),
             )
         )
     return tuple(found)

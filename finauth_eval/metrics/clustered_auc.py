@@ -11,6 +11,7 @@ from scipy.special import expit, logit, stdtrit
 
 from finauth_eval.metrics.delong import auc
 from finauth_eval.metrics.intervals import clopper_pearson, valid_confidence
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,10 +122,11 @@ def clustered_auc(samples: ClusteredScores, *, confidence: float = 0.95) -> Esti
         return _from_pairs(unknown, _disjoint_pairs(samples))
     variance = area_variance(samples)
     if math.isnan(variance.total):
-        return replace(unknown, reason="an interval needs at least two clusters of each class")
+        return replace(unknown, reason=phrase("an interval needs at least two clusters of each class"))
     if variance.total <= _NO_SPREAD * value * (1 - value):
         return replace(
-            unknown, reason="no interval: the clusters do not vary, so they cannot tell how sure this is"
+            unknown,
+            reason=phrase("no interval: the clusters do not vary, so they cannot tell how sure this is"),
         )
     se = math.sqrt(variance.total)
     half = -float(stdtrit(variance.degrees_of_freedom, tail)) * se / (value * (1 - value))
@@ -198,7 +200,7 @@ def _disjoint_pairs(samples: ClusteredScores) -> int:
 
 def _from_pairs(unknown: Estimate, pairs: int) -> Estimate:
     if not pairs:
-        return replace(unknown, reason="an interval needs at least two clusters")
+        return replace(unknown, reason=phrase("an interval needs at least two clusters"))
     if unknown.value in (0.0, 1.0):
         low, high = clopper_pearson(pairs if unknown.value else 0, pairs, confidence=unknown.confidence)
     else:  # every pair is tied, and a share of at least the limit's of all pairs is

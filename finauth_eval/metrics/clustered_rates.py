@@ -11,6 +11,7 @@ from scipy.special import betaincinv, stdtrit
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.intervals import rate, valid_confidence
 from finauth_eval.metrics.rates import WorstType
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,7 +27,7 @@ _METHOD: Final = "korn-graubard"
 
 
 def clustered_rate(
-    events: ArrayLike, sizes: ArrayLike, *, confidence: float = 0.95, of: str = "sample"
+    events: ArrayLike, sizes: ArrayLike, *, confidence: float = 0.95, of: str = phrase("sample")
 ) -> Estimate:
     """A share with an interval that takes clusters, not samples, as independent.
 
@@ -125,8 +126,8 @@ def clustered_points(
         samples: The samples with their clusters.
         confidence: Nominal coverage, in (0, 1).
     """
-    attack = _Group.of(samples, samples.is_attack, "attack")
-    bona_fide = _Group.of(samples, ~samples.is_attack, "bona fide sample")
+    attack = _Group.of(samples, samples.is_attack, phrase("attack"))
+    bona_fide = _Group.of(samples, ~samples.is_attack, phrase("bona fide sample"))
     types = {
         name: _Group.of(samples, samples.of_type(name), f"attack of type {name}")
         for name in samples.counts.by_attack_type

@@ -10,6 +10,7 @@ from scipy.special import expit, logit, ndtri
 
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.intervals import valid_confidence
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,8 +54,10 @@ def auc(counts: ScoreCounts, *, confidence: float = 0.95) -> Estimate:
     valid_confidence(confidence)
     m, n = counts.n_attack, counts.n_bona_fide
     if not m or not n:
-        missing = "attack" if n else "bona fide sample"
-        return Estimate.undefined(f"no {missing} has a score", confidence=confidence, method=_METHOD, n=m + n)
+        missing = phrase("attack") if n else phrase("bona fide sample")
+        return Estimate.undefined(
+            phrase("no {of} has a score", of=missing), confidence=confidence, method=_METHOD, n=m + n
+        )
     value, variance, all_tied = _area_and_variance(counts, m, n)
     tail = (1 - confidence) / 2
     reason = None
@@ -64,7 +67,7 @@ def auc(counts: ScoreCounts, *, confidence: float = 0.95) -> Estimate:
         low, high = _limits_without_variance(value, min(m, n), tail)
     elif math.isnan(variance):
         low = high = math.nan
-        reason = "an interval needs at least two samples of each class"
+        reason = phrase("an interval needs at least two samples of each class")
     else:
         half = float(-ndtri(tail)) * se / (value * (1 - value))
         low, high = (float(expit(logit(value) + sign * half)) for sign in (-1, 1))

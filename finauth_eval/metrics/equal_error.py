@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from finauth_eval.metrics.estimate import finite_or_none
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +52,7 @@ class EqualErrorRate:
             for name in ("nearest", "linear", "rocch", "threshold", "low", "high")
         }
         if self.reason is not None:
-            plain["reason"] = self.reason
+            plain["reason"] = str(self.reason)
         return plain
 
 
@@ -76,7 +77,7 @@ def equal_error_rate(counts: ScoreCounts) -> EqualErrorRate:
     m, n = counts.n_attack, counts.n_bona_fide
     if not m or not n:
         nan = math.nan
-        reason = f"no {'attack' if n else 'bona fide sample'} has a score"
+        reason = phrase("no {of} has a score", of=phrase("attack") if n else phrase("bona fide sample"))
         return EqualErrorRate(nearest=nan, linear=nan, rocch=nan, threshold=nan, reason=reason)
     placements = counts.placements
 

@@ -62,7 +62,7 @@ class Estimate:
         if not math.isnan(self.se):
             plain["se"] = self.se
         if self.reason is not None:
-            plain["reason"] = self.reason
+            plain["reason"] = str(self.reason)
         return plain
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from finauth_eval.metrics.estimate import Estimate, finite_or_none
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from finauth_eval.metrics.counts import ScoreCounts
@@ -88,10 +89,10 @@ def bpcer_at_apcer(counts: ScoreCounts, limit: float, *, confidence: float = 0.9
         return Estimate(
             value=counts.placements.alarms_at(row) / n,
             low=math.nan, high=math.nan, confidence=confidence, n=n, method="none",
-            reason="an interval needs the bootstrap, for the threshold was chosen on the same data",
+            reason=phrase("an interval needs the bootstrap, for the threshold was chosen on the same data"),
         )  # fmt: skip
 
-    untyped = Estimate.undefined("no attack has a type", confidence=confidence, method="none")
+    untyped = Estimate.undefined(phrase("no attack has a type"), confidence=confidence, method="none")
     return ThresholdAtApcer(
         apcer=limit,
         threshold=float(counts.scores[at_pooled if at_worst is None else at_worst]),
@@ -119,5 +120,5 @@ def _highest_row(counts: ScoreCounts, limit: float) -> int:
 
 def _why_undefined(counts: ScoreCounts) -> str | None:
     if not counts.n_bona_fide:
-        return "no bona fide sample has a score"
-    return None if counts.n_attack else "no attack has a score"
+        return phrase("no {of} has a score", of=phrase("bona fide sample"))
+    return None if counts.n_attack else phrase("no {of} has a score", of=phrase("attack"))

@@ -10,6 +10,7 @@ import numpy as np
 from finauth_eval.metrics.clustered_rates import clustered_rate, effective_size
 from finauth_eval.metrics.independent_rates import independent_rates
 from finauth_eval.metrics.intervals import rate
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -39,7 +40,9 @@ class Whole:
     of: str
 
     @classmethod
-    def of_samples(cls, wrong: ArrayLike, clusters: ArrayLike | None = None, *, of: str = "sample") -> Self:
+    def of_samples(
+        cls, wrong: ArrayLike, clusters: ArrayLike | None = None, *, of: str = phrase("sample")
+    ) -> Self:
         """From each sample's decision and cluster, both of shape (n,); clusters are any whole numbers."""
         seen = np.asarray(wrong, dtype=bool)
         codes = None if clusters is None else np.unique(clusters, return_inverse=True)[1]

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import betaincinv, ndtri
 
 from finauth_eval.metrics.estimate import Estimate
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -102,7 +103,7 @@ def rate(
     *,
     confidence: float = 0.95,
     method: RateMethod = "clopper-pearson",
-    of: str = "sample",
+    of: str = phrase("sample"),
 ) -> Estimate:
     """A share with its interval; undefined, with a reason, when there is nothing to divide by.
 
@@ -121,7 +122,7 @@ def rate(
     """
     if n == 0:
         valid_confidence(confidence)
-        return Estimate.undefined(f"no {of} has a score", confidence=confidence, method=method)
+        return Estimate.undefined(phrase("no {of} has a score", of=of), confidence=confidence, method=method)
     limits = {"clopper-pearson": clopper_pearson, "wilson": wilson}[method]
     low, high = limits(events, n, confidence=confidence)
     return Estimate(value=events / n, low=low, high=high, confidence=confidence, n=n, method=method)

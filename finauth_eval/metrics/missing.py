@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from finauth_eval.metrics.estimate import Estimate, finite_or_none
 from finauth_eval.metrics.intervals import rate
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from finauth_eval.metrics.rates import OperatingPoint
@@ -82,13 +83,15 @@ def no_response_bounds(
 
     def share(missing: int, total: int, of: str) -> Estimate:
         if not total:
-            return Estimate.undefined(f"there is no {of}", confidence=confidence, method="clopper-pearson")
+            return Estimate.undefined(
+                phrase("there is no {of}", of=of), confidence=confidence, method="clopper-pearson"
+            )
         return rate(missing, total, confidence=confidence)
 
     return NoResponseBounds(
         threshold=point.threshold,
         as_pass=rates(found.fn + missing_attack, found.fp),
         as_block=rates(found.fn, found.fp + missing_bona_fide),
-        apnrr=share(missing_attack, attacks, "attack"),
-        bpnrr=share(missing_bona_fide, bona_fide, "bona fide sample"),
+        apnrr=share(missing_attack, attacks, phrase("attack")),
+        bpnrr=share(missing_bona_fide, bona_fide, phrase("bona fide sample")),
     )

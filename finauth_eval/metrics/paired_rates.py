@@ -12,6 +12,7 @@ from scipy.special import bdtr, ndtr, ndtri, stdtrit
 from finauth_eval.metrics.change import Change
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.intervals import valid_confidence
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -221,7 +222,7 @@ def paired_rates(
     *,
     clusters: NDArray[np.integer[Any]] | None = None,
     confidence: float = 0.95,
-    of: str = "sample",
+    of: str = phrase("sample"),
 ) -> PairedRates:
     """Compare the share of samples with an event in two runs of the same samples.
 
@@ -252,7 +253,9 @@ def paired_rates(
     clustered = bool(sizes.size) and sizes.size < n
     method, test = ("tango-clusters", "sign-flip-mid-p") if clustered else ("tango", "mcnemar-mid-p")
     if not n:
-        nothing = Estimate.undefined(f"no {of} has a score in both", confidence=confidence, method=method)
+        nothing = Estimate.undefined(
+            phrase("no {of} has a score in both", of=of), confidence=confidence, method=method
+        )
         nan = math.nan
         change = Change(difference=nothing, p_value=nan, p_increase=nan, p_decrease=nan, test=test)
         return PairedRates(n=0, a_only=0, b_only=0, change=change, upper=nan, lower=nan)

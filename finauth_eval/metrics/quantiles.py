@@ -9,6 +9,7 @@ from scipy.special import bdtr
 
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.intervals import valid_confidence
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def quantile(values: NDArray[np.float64], share: float, *, confidence: float = 0
     n = values.size
     method = "order-statistics"
     if not n:
-        return Estimate.undefined("there are no values", confidence=confidence, method=method)
+        return Estimate.undefined(phrase("there are no values"), confidence=confidence, method=method)
     ascending = np.sort(values)
     up_to = bdtr(
         np.arange(n), n, share
@@ -49,7 +50,7 @@ def quantile(values: NDArray[np.float64], share: float, *, confidence: float = 0
     above = int(np.searchsorted(up_to, 1 - tail))
     low = float(ascending[below - 1]) if below else float("nan")
     high = float(ascending[above]) if above < n else float("nan")
-    reason = "too few values for both limits" if np.isnan(low) or np.isnan(high) else None
+    reason = phrase("too few values for both limits") if np.isnan(low) or np.isnan(high) else None
     value = float(
         np.quantile(ascending, share, method="inverted_cdf")
     )  # one of the values, as the limits are

@@ -11,6 +11,7 @@ import numpy as np
 
 from finauth_eval.metrics.estimate import Estimate, finite_or_none
 from finauth_eval.metrics.intervals import clopper_pearson, rate
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +138,12 @@ def operating_points(
         fn, tn = missed[i], cleared[i]
         confusion = Confusion(tp=n_attack - fn, fn=fn, fp=n_bona_fide - tn, tn=tn)
         by_type = {
-            name: rate(passed[name][i], sizes[name], confidence=confidence, of=f"attack of type {name}")
+            name: rate(
+                passed[name][i],
+                sizes[name],
+                confidence=confidence,
+                of=phrase("attack of type {name}", name=name),
+            )
             for name in sizes
         }
         points.append(_point(float(threshold), source, confusion, by_type, confidence=confidence))
@@ -190,8 +196,8 @@ def _point(
         threshold=threshold,
         source=source,
         confusion=confusion,
-        apcer=rate(fn, tp + fn, confidence=confidence, of="attack"),
-        bpcer=rate(fp, fp + tn, confidence=confidence, of="bona fide sample"),
+        apcer=rate(fn, tp + fn, confidence=confidence, of=phrase("attack")),
+        bpcer=rate(fp, fp + tn, confidence=confidence, of=phrase("bona fide sample")),
         apcer_worst=worst_type(by_type),
         apcer_by_attack_type=dict(by_type),
         precision=_share(tp, tp + fp),
