@@ -1224,6 +1224,19 @@ def test_two_subjects_in_each_run_are_no_certainty():
     assert found.difference.high - found.difference.low > 0.5
 
 
+def test_of_a_handful_of_subjects_a_run_the_areas_differ_by_welchs_t():
+    a = frame(40, subject=[f"p{i // 10}" for i in range(40)])
+    b = apart(a, n=60).assign(subject=[f"q{i // 10}" for i in range(60)])
+    found = compared(a, b)
+    one, other, auc = found.auc_a, found.auc_b, found.auc
+    welch = stats.ttest_ind_from_stats(
+        other.value, other.se * math.sqrt(6), 6, one.value, one.se * math.sqrt(4), 4, equal_var=False
+    )
+    assert (auc.z, auc.p_value) == pytest.approx((welch.statistic, welch.pvalue))
+    plain = compared(a, b, cluster="none").auc
+    assert plain.p_value == pytest.approx(2 * stats.norm.sf(abs(plain.z)))
+
+
 @pytest.mark.xfail(reason="defect: that one run is silent where the other was wrong is not said")
 def test_a_run_that_is_silent_where_the_other_was_wrong_is_not_as_good_without_a_word():
     a = plain_run(blocked=100, missed=100)
