@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from finauth_eval.comparing.service import surely_changed
 from finauth_eval.decisions import current_threshold
-from finauth_eval.shown.numbers import count, percent, threshold
+from finauth_eval.shown.numbers import count, p_words, percent, points, threshold
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from finauth_eval.comparing.pairing import Pairing
+    from finauth_eval.comparing.service import NoResponse
     from finauth_eval.scores import ScoreTable
 
 __all__ = ["notes", "same_dataset"]
@@ -20,15 +26,28 @@ def same_dataset(a: ScoreTable, b: ScoreTable) -> bool | None:
     return None if one is None or other is None else one == other
 
 
-def notes(a: ScoreTable, b: ScoreTable, pairing: Pairing, at: tuple[float, float] | None) -> tuple[str, ...]:
+def notes(
+    a: ScoreTable,
+    b: ScoreTable,
+    pairing: Pairing,
+    *,
+    thresholds: tuple[float, float],
+    requested: bool,
+    no_response: Mapping[str, NoResponse],
+    confidence: float,
+) -> tuple[str, ...]:
     """What keeps the runs from being compared like with like, the gravest first; nothing where nothing does.
 
     Args:
         a: The reference.
         b: What is compared with it.
         pairing: Their common samples.
-        at: The thresholds in force, where none was asked for.
+        thresholds: What A and B are decided at.
+        requested: Whether that was asked for; else it is each run's own.
+        no_response: Samples without a score.
+        confidence: Of saying that samples without a score became more, or fewer.
     """
+    at = None if requested else thresholds
     found = []
     if same_dataset(a, b) is False:
         names = {own.provenance.dataset_name or "unnamed" for own in (a, b)}
@@ -58,6 +77,12 @@ def notes(a: ScoreTable, b: ScoreTable, pairing: Pairing, at: tuple[float, float
         found.append(
             f"{count(pairing.repeated)} rows repeat a content (or an id) of their own run and are left out"
         )
+    changed = surely_changed(no_response, confidence)
+    found += [
+        _unanswered(a, b, pairing, thresholds, name, own)
+        for name, own in changed.items()
+        if name == "all" or "all" not in changed or _rose(own) != _rose(changed["all"])
+    ]
     if at is not None and at[0] != at[1]:
         found.append(f"the threshold in force is {threshold(at[0])} in A and {threshold(at[1])} in B")
     found += [
@@ -83,6 +108,56 @@ def _why_unpaired(a: ScoreTable, b: ScoreTable, pairing: Pairing) -> str:
     else:
         why = "no sample is in both runs"
     return f"{why}: the runs are compared as independent samples, which tells far less than the same samples scored twice"
+
+
+def _rose(own: NoResponse) -> bool:
+    return own.change is not None and own.change.difference.value > 0
+
+
+def _unanswered(
+    a: ScoreTable,
+    b: ScoreTable,
+    pairing: Pairing,
+    thresholds: tuple[float, float],
+    name: str,
+    own: NoResponse,
+) -> str:
+    """That one run has no score more often, and how the other decided what is therefore left out."""
+    if own.change is None:
+        return ""
+    rose = _rose(own)
+    silent, other, left_out = ("B", "A", own.b_only) if rose else ("A", "B", own.a_only)
+    kind = {"bona_fide": "bona fide samples", "attack": "attacks"}.get(name, "samples")
+    said = (
+        f"no response{'' if name == 'all' else f' of {kind}'} {'rose' if rose else 'fell'} by {points(abs(own.change.difference.value))}"
+        f" ({p_words(own.change.p_value)}): {silent} has no score for {count(left_out or 0)} {kind} that {other} scored"
+    )
+    if not (a.labelled and b.labelled):
+        return f"{said}; they are left out"
+    wrong = _wrong_alone(a, b, pairing, thresholds, name, of_a=rose)
+    tail = ", so B is called neither better than A nor equivalent" if rose else ""
+    return f"{said}, {count(wrong)} of which {other} decided wrong; the error rates leave them out{tail}"
+
+
+def _wrong_alone(
+    a: ScoreTable,
+    b: ScoreTable,
+    pairing: Pairing,
+    thresholds: tuple[float, float],
+    name: str,
+    *,
+    of_a: bool,
+) -> int:
+    """Wrong decisions of one run on samples that both sent and only that run has a score for."""
+    rows_a, rows_b = pairing.rows_a, pairing.rows_b
+    speaks, rows, other, others = (a, rows_a, b, rows_b) if of_a else (b, rows_b, a, rows_a)
+    alone = speaks.scored[rows] & ~other.scored[others]
+    alone &= np.asarray(other.frame["outcome"] != "not_sent")[others]
+    attack = speaks.is_attack[rows]
+    if name != "all":
+        alone &= attack == (name == "attack")
+    flagged = speaks.scores[rows] >= thresholds[0 if of_a else 1]
+    return int(np.count_nonzero(alone & (flagged != attack)))
 
 
 def _has_contents(a: ScoreTable, b: ScoreTable) -> bool:
