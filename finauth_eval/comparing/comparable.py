@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from finauth_eval.comparing.service import surely_changed
-from finauth_eval.decisions import current_threshold
 from finauth_eval.shown.numbers import count, p_words, percent, points, threshold
 
 if TYPE_CHECKING:
@@ -43,11 +42,10 @@ def notes(
         b: What is compared with it.
         pairing: Their common samples.
         thresholds: What A and B are decided at.
-        requested: Whether that was asked for; else it is each run's own.
+        requested: Whether it was asked for; else it is each run's own.
         no_response: Samples without a score.
         confidence: Of saying that samples without a score became more, or fewer.
     """
-    at = None if requested else thresholds
     found = []
     if same_dataset(a, b) is False:
         names = {own.provenance.dataset_name or "unnamed" for own in (a, b)}
@@ -83,13 +81,14 @@ def notes(
         for name, own in changed.items()
         if name == "all" or "all" not in changed or _rose(own) != _rose(changed["all"])
     ]
-    if at is not None and at[0] != at[1]:
-        found.append(f"the threshold in force is {threshold(at[0])} in A and {threshold(at[1])} in B")
-    found += [
-        f"the answers of {_source(own)} name several thresholds; 0.5 is used"
-        for own in (a, b)
-        if at is not None and own.frame["threshold"].dropna().nunique() > 1 and current_threshold(own) == 0.5
-    ]
+    if not requested and thresholds[0] != thresholds[1]:
+        found.append(_thresholds_differ(a, b, thresholds))
+    elif not requested:
+        found += [
+            f"the answers of {_source(own)} name several thresholds; 0.5 is used"
+            for own in (a, b)
+            if own.frame["threshold"].nunique() > 1
+        ]
     found += [
         f"{_source(own)} is not complete ({percent(own.scored.mean())} of the samples have a score): the run ended with"
         f" exit code {own.provenance.run['exit']}"
@@ -108,6 +107,18 @@ def _why_unpaired(a: ScoreTable, b: ScoreTable, pairing: Pairing) -> str:
     else:
         why = "no sample is in both runs"
     return f"{why}: the runs are compared as independent samples, which tells far less than the same samples scored twice"
+
+
+def _thresholds_differ(a: ScoreTable, b: ScoreTable, at: tuple[float, float]) -> str:
+    named = [own.frame["threshold"].nunique() for own in (a, b)]
+    if named == [1, 1]:
+        return f"the threshold in force is {threshold(at[0])} in A and {threshold(at[1])} in B"
+    default, other = (0, 1) if named[0] != 1 else (1, 0)
+    what = "several thresholds" if named[default] else "no threshold"
+    return (
+        f"{'AB'[default]} names {what}, so the default {threshold(at[default])} is taken; the threshold in force in"
+        f" {'AB'[other]} is {threshold(at[other])}"
+    )
 
 
 def _rose(own: NoResponse) -> bool:

@@ -591,6 +591,19 @@ def test_each_run_is_decided_at_its_own_threshold_and_that_is_said():
     }
 
 
+@pytest.mark.parametrize(("seen", "words"), [([None], "no threshold"), ([0.3, 0.4], "several thresholds")])
+@pytest.mark.parametrize("letters", ["AB", "BA"])
+def test_a_default_is_not_called_the_threshold_in_force(seen, words, letters):
+    a = frame(threshold=np.resize(np.array(seen, dtype=float), 120))
+    b = rescored(a, threshold=0.6)
+    found = compared(*((a, b) if letters == "AB" else (b, a)))
+    assert sorted(found.thresholds) == [0.5, 0.6]
+    one, other = letters
+    assert found.comparability[0] == (
+        f"{one} names {words}, so the default 0.50 is taken; the threshold in force in {other} is 0.60"
+    )
+
+
 def test_scores_on_any_scale_are_decided_at_a_threshold_on_it():
     a = frame().assign(score=lambda own: 10 * own["score"])
     one, other = (table(own, score_range="any") for own in (a, a.assign(score=a["score"] + 1)))
