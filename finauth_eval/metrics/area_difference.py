@@ -81,7 +81,10 @@ def paired_areas(
         return _without_spread(plain, pairs, reason="an interval needs at least two samples of each class")
     squares = float(of_attack @ of_attack) / m**2 + float(of_bona_fide @ of_bona_fide) / n**2
     if variance <= _NO_SPREAD * squares:
-        return _without_spread(plain, pairs, reason="no interval: every sample moved by the same")
+        same = "every sample moved by the same"
+        if clusters is not None and math.isfinite(freedom):
+            same = "the clusters do not vary, so they cannot tell how sure this is"
+        return _without_spread(plain, pairs, reason=f"no interval: {same}")
     return _by_variance(plain, variance, freedom)
 
 

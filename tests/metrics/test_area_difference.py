@@ -206,6 +206,17 @@ def test_where_every_pair_moved_by_the_same_the_signs_of_disjoint_pairs_are_the_
     assert (back.p_value, back.p_increase, back.p_decrease) == pytest.approx((*sign_test, 1 - sign_test[1]))
 
 
+def test_clusters_in_which_the_same_samples_moved_are_not_samples_that_all_moved():
+    # in each of four clusters one attack rises above the bona fide samples and one stays above them
+    clusters, attack = np.repeat(np.arange(4), 3), np.tile([True, True, False], 4)
+    a, b = np.tile([0.4, 0.6, 0.5], 4), np.tile([0.6, 0.6, 0.5], 4)
+    found = paired_areas(a, b, is_attack=attack, clusters=clusters).difference
+    assert found.value == 0.5
+    assert np.isnan([found.low, found.high]).all()
+    assert found.reason == "no interval: the clusters do not vary, so they cannot tell how sure this is"
+    assert paired_areas(a, b, is_attack=attack).difference.reason is None
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_one_sample_of_a_class_has_a_difference_but_no_limits(turned):
     attack = np.array([True, False, False, False]) ^ turned
