@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from finauth_eval.comparing.service import surely_changed
-from finauth_eval.shown.numbers import count, p_words, percent, points, threshold
+from finauth_eval.comparing.silence import left_out, surely_changed
+from finauth_eval.shown.numbers import count, percent, threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -75,12 +73,7 @@ def notes(
         found.append(
             f"{count(pairing.repeated)} rows repeat a content (or an id) of their own run and are left out"
         )
-    changed = surely_changed(no_response, confidence)
-    found += [
-        _unanswered(a, b, pairing, thresholds, name, own)
-        for name, own in changed.items()
-        if name == "all" or "all" not in changed or _rose(own) != _rose(changed["all"])
-    ]
+    found += left_out(a, b, pairing, thresholds, surely_changed(no_response, confidence))
     if not requested and thresholds[0] != thresholds[1]:
         found.append(_thresholds_differ(a, b, thresholds))
     elif not requested:
@@ -119,56 +112,6 @@ def _thresholds_differ(a: ScoreTable, b: ScoreTable, at: tuple[float, float]) ->
         f"{'AB'[default]} names {what}, so the default {threshold(at[default])} is taken; the threshold in force in"
         f" {'AB'[other]} is {threshold(at[other])}"
     )
-
-
-def _rose(own: NoResponse) -> bool:
-    return own.change is not None and own.change.difference.value > 0
-
-
-def _unanswered(
-    a: ScoreTable,
-    b: ScoreTable,
-    pairing: Pairing,
-    thresholds: tuple[float, float],
-    name: str,
-    own: NoResponse,
-) -> str:
-    """That one run has no score more often, and how the other decided what is therefore left out."""
-    if own.change is None:
-        return ""
-    rose = _rose(own)
-    silent, other, left_out = ("B", "A", own.b_only) if rose else ("A", "B", own.a_only)
-    kind = {"bona_fide": "bona fide samples", "attack": "attacks"}.get(name, "samples")
-    said = (
-        f"no response{'' if name == 'all' else f' of {kind}'} {'rose' if rose else 'fell'} by {points(abs(own.change.difference.value))}"
-        f" ({p_words(own.change.p_value)}): {silent} has no score for {count(left_out or 0)} {kind} that {other} scored"
-    )
-    if not (a.labelled and b.labelled):
-        return f"{said}; they are left out"
-    wrong = _wrong_alone(a, b, pairing, thresholds, name, of_a=rose)
-    tail = ", so B is called neither better than A nor equivalent" if rose else ""
-    return f"{said}, {count(wrong)} of which {other} decided wrong; the error rates leave them out{tail}"
-
-
-def _wrong_alone(
-    a: ScoreTable,
-    b: ScoreTable,
-    pairing: Pairing,
-    thresholds: tuple[float, float],
-    name: str,
-    *,
-    of_a: bool,
-) -> int:
-    """Wrong decisions of one run on samples that both sent and only that run has a score for."""
-    rows_a, rows_b = pairing.rows_a, pairing.rows_b
-    speaks, rows, other, others = (a, rows_a, b, rows_b) if of_a else (b, rows_b, a, rows_a)
-    alone = speaks.scored[rows] & ~other.scored[others]
-    alone &= np.asarray(other.frame["outcome"] != "not_sent")[others]
-    attack = speaks.is_attack[rows]
-    if name != "all":
-        alone &= attack == (name == "attack")
-    flagged = speaks.scores[rows] >= thresholds[0 if of_a else 1]
-    return int(np.count_nonzero(alone & (flagged != attack)))
 
 
 def _has_contents(a: ScoreTable, b: ScoreTable) -> bool:

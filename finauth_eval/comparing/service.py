@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from finauth_eval.metrics.change import holm
 from finauth_eval.metrics.intervals import rate
 from finauth_eval.metrics.paired_rates import paired_rates
 from finauth_eval.metrics.quantiles import quantile
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.scores import ScoreTable
 
-__all__ = ["Latency", "NoResponse", "latency", "no_response", "surely_changed"]
+__all__ = ["Latency", "NoResponse", "latency", "no_response"]
 
 _SHARES: Final = {"median": 0.5, "p95": 0.95, "p99": 0.99}
 _COLUMNS: Final = {"time_used": "time_used_ms", "round_trip": "round_trip_ms"}
@@ -121,17 +120,6 @@ def no_response(
             change=change,
         )
     return found
-
-
-def surely_changed(found: Mapping[str, NoResponse], confidence: float) -> dict[str, NoResponse]:
-    """Those whose share without a score changed with significance, by Holm over all of them; of pairs only.
-
-    Args:
-        found: Of `no_response`.
-        confidence: One less the level of the test.
-    """
-    adjusted = holm({name: own.change.p_value for name, own in found.items() if own.change is not None})
-    return {name: found[name] for name, p_value in adjusted.items() if p_value <= 1 - confidence}
 
 
 def _share(events: NDArray[np.bool_], of: NDArray[np.bool_], *, confidence: float) -> Estimate:
