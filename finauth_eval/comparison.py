@@ -104,6 +104,7 @@ def compare(
     if pairing.paired:
         moved = moves(scores_a, scores_b, clusters=evidence.a.clusters, confidence=confidence)
     labelled = a.labelled and b.labelled
+    unanswered = no_response(a, b, pairing, clusters.of_all_pairs(), confidence=confidence)
     found = Comparison(
         a=a,
         b=b,
@@ -113,7 +114,15 @@ def compare(
         thresholds=thresholds,
         requested=threshold is not None,
         confidence=confidence,
-        comparability=comparable.notes(a, b, pairing, thresholds if threshold is None else None),
+        comparability=comparable.notes(
+            a,
+            b,
+            pairing,
+            thresholds=thresholds,
+            requested=threshold is not None,
+            no_response=unanswered,
+            confidence=confidence,
+        ),
         auc_a=None,
         auc_b=None,
         auc=None,
@@ -129,7 +138,7 @@ def compare(
         shift=shift_of(
             scores_a, scores_b, (a.is_attack[rows_a], b.is_attack[rows_b]) if labelled else None, moved
         ),
-        no_response=no_response(a, b, pairing, clusters.of_all_pairs(), confidence=confidence),
+        no_response=unanswered,
         latency=latency(a, b, confidence=confidence),
         noise=_noise(a, b, rows_a, rows_b, thresholds) if pairing.paired else None,
         warnings=(),

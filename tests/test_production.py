@@ -133,7 +133,7 @@ def test_the_shift_of_counted_scores_is_that_of_the_scores(a, b):
         assert (of_x, of_y) == (np.quantile(x, share), np.quantile(y, share))
     edges = np.array(found.psi.edges)
     cuts = np.quantile(x, np.arange(1, 10) / 10, method="higher")
-    # a score that more than a tenth of x shares is a bin of its own
+    # a decile that more than a tenth of x shares is a bin of its own
     alone = [at for at in {*cuts.tolist()} if 10 * np.count_nonzero(x == at) > x.size]
     expected = {*cuts[cuts > x.min()].tolist(), *alone, *(float(np.nextafter(at, np.inf)) for at in alone)}
     assert edges.tolist() == sorted(expected)

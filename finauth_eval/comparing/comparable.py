@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from finauth_eval.decisions import current_threshold
+from finauth_eval.comparing.silence import left_out, surely_changed
 from finauth_eval.shown.numbers import count, percent, threshold
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from finauth_eval.comparing.pairing import Pairing
+    from finauth_eval.comparing.service import NoResponse
     from finauth_eval.scores import ScoreTable
 
 __all__ = ["notes", "same_dataset"]
@@ -20,14 +23,26 @@ def same_dataset(a: ScoreTable, b: ScoreTable) -> bool | None:
     return None if one is None or other is None else one == other
 
 
-def notes(a: ScoreTable, b: ScoreTable, pairing: Pairing, at: tuple[float, float] | None) -> tuple[str, ...]:
+def notes(
+    a: ScoreTable,
+    b: ScoreTable,
+    pairing: Pairing,
+    *,
+    thresholds: tuple[float, float],
+    requested: bool,
+    no_response: Mapping[str, NoResponse],
+    confidence: float,
+) -> tuple[str, ...]:
     """What keeps the runs from being compared like with like, the gravest first; nothing where nothing does.
 
     Args:
         a: The reference.
         b: What is compared with it.
         pairing: Their common samples.
-        at: The thresholds in force, where none was asked for.
+        thresholds: What A and B are decided at.
+        requested: Whether it was asked for; else it is each run's own.
+        no_response: Samples without a score.
+        confidence: Of saying that samples without a score became more, or fewer.
     """
     found = []
     if same_dataset(a, b) is False:
@@ -58,13 +73,15 @@ def notes(a: ScoreTable, b: ScoreTable, pairing: Pairing, at: tuple[float, float
         found.append(
             f"{count(pairing.repeated)} rows repeat a content (or an id) of their own run and are left out"
         )
-    if at is not None and at[0] != at[1]:
-        found.append(f"the threshold in force is {threshold(at[0])} in A and {threshold(at[1])} in B")
-    found += [
-        f"the answers of {_source(own)} name several thresholds; 0.5 is used"
-        for own in (a, b)
-        if at is not None and own.frame["threshold"].dropna().nunique() > 1 and current_threshold(own) == 0.5
-    ]
+    found += left_out(a, b, pairing, thresholds, surely_changed(no_response, confidence))
+    if not requested and thresholds[0] != thresholds[1]:
+        found.append(_thresholds_differ(a, b, thresholds))
+    elif not requested:
+        found += [
+            f"the answers of {_source(own)} name several thresholds; 0.5 is used"
+            for own in (a, b)
+            if own.frame["threshold"].nunique() > 1
+        ]
     found += [
         f"{_source(own)} is not complete ({percent(own.scored.mean())} of the samples have a score): the run ended with"
         f" exit code {own.provenance.run['exit']}"
@@ -83,6 +100,18 @@ def _why_unpaired(a: ScoreTable, b: ScoreTable, pairing: Pairing) -> str:
     else:
         why = "no sample is in both runs"
     return f"{why}: the runs are compared as independent samples, which tells far less than the same samples scored twice"
+
+
+def _thresholds_differ(a: ScoreTable, b: ScoreTable, at: tuple[float, float]) -> str:
+    named = [own.frame["threshold"].nunique() for own in (a, b)]
+    if named == [1, 1]:
+        return f"the threshold in force is {threshold(at[0])} in A and {threshold(at[1])} in B"
+    default, other = (0, 1) if named[0] != 1 else (1, 0)
+    what = "several thresholds" if named[default] else "no threshold"
+    return (
+        f"{'AB'[default]} names {what}, so the default {threshold(at[default])} is taken; the threshold in force in"
+        f" {'AB'[other]} is {threshold(at[other])}"
+    )
 
 
 def _has_contents(a: ScoreTable, b: ScoreTable) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -130,6 +131,13 @@ class Side:
         """The area under the ROC curve."""
         counts = self.arrays.counts()
         return area(counts, self.arrays.clustered(counts, self.clusters), confidence=confidence)
+
+    def area_freedom(self) -> float:
+        """Degrees of freedom of the area's variance: the clusters less one, infinite where samples are independent."""
+        if self.clusters is None:
+            return math.inf
+        clusters = np.unique(self.clusters).size
+        return math.inf if clusters == self.clusters.size else clusters - 1
 
     def replicates(self, number: int, *, rng: np.random.Generator) -> Replicates:
         """Bootstrap replicates; equal generators draw the same samples of sides that have the same ones."""
@@ -262,8 +270,13 @@ class Unpaired:
         )  # fmt: skip
 
     def areas(self, *, confidence: float) -> Change:
-        """DeLong's variances, added."""
-        return independent_areas(self.a.area(confidence=confidence), self.b.area(confidence=confidence))
+        """DeLong's variances, added; with clusters Obuchowski's, and Welch's t."""
+        return independent_areas(
+            self.a.area(confidence=confidence),
+            self.b.area(confidence=confidence),
+            freedom_a=self.a.area_freedom(),
+            freedom_b=self.b.area_freedom(),
+        )
 
     def exchanged(self, rng: np.random.Generator) -> Unpaired:
         """The samples (clusters) of both runs dealt out anew, in each class as many as there were."""

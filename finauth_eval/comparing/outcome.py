@@ -10,6 +10,7 @@ import pandas as pd
 
 from finauth_eval.comparing import comparable, overview
 from finauth_eval.comparing.flips import Flip, flips
+from finauth_eval.comparing.silence import surely_changed
 from finauth_eval.shown import notebook
 from finauth_eval.shown.numbers import confidence_words
 
@@ -188,8 +189,17 @@ class Comparison:
         significance (Holm over BPCER and APCER). Better: one fell with significance, and neither can have risen by
         more than the margin. Mixed: one fell, and the other rose or may have risen by more than the margin.
         Equivalent: neither rose nor fell with significance, and both differences lie within the margin either way.
+
+        Error rates leave out what one run gives no score to. Where B is `more_silent`, it is mixed where it would be
+        better, and inconclusive where it would be equivalent.
         """
         return overview.verdict(self)
+
+    @property
+    def more_silent(self) -> bool:
+        """Whether no response of the same samples, all or of a class, rose from A to B with significance (Holm)."""
+        changes = surely_changed(self.no_response, self.confidence).values()
+        return any(change.difference.value > 0 for change in changes)
 
     def flips_at(self, threshold: float) -> tuple[Flip, ...]:
         """The samples that the two runs decide differently at another threshold; empty where their samples differ."""

@@ -45,6 +45,11 @@ _WORDS = {
     "inconclusive": "no difference is shown, and none can be ruled out",
     "unlabelled": "without labels it cannot be told whether B is better or worse",
 }
+_SILENT = {
+    "mixed": "B is better than A in an error rate, but more often gives no score",
+    "inconclusive": "no difference of the error rates is shown, but B more often gives no score",
+}
+"""The words where B is `Comparison.more_silent`."""
 
 
 def verdict(found: Comparison) -> str:
@@ -62,9 +67,10 @@ def verdict(found: Comparison) -> str:
     if any(value > 0 for value in sure):
         return "mixed" if any(value < 0 for value in sure) else "worse"
     if sure:  # a rate that may well have risen by more than the margin is no gain
-        return "better" if all(own.upper < margin for own in known) else "mixed"
+        within = all(own.upper < margin for own in known)
+        return "better" if within and not found.more_silent else "mixed"
     within = all(-margin < own.lower and own.upper < margin for own in known)
-    return "equivalent" if known and within else "inconclusive"
+    return "equivalent" if known and within and not found.more_silent else "inconclusive"
 
 
 def _identical(found: Comparison) -> bool:
@@ -86,6 +92,8 @@ def sentence(found: Comparison) -> str:
         groups = np.unique(found.evidence.a.clusters).size
         how += f", of {count(groups)} {clusters_in_words(found.clusters.name)}, which are what is independent"
     begin = _WORDS[found.verdict]
+    if found.more_silent:
+        begin = _SILENT.get(found.verdict, begin)
     if found.verdict == "equivalent" and found.non_inferiority is not None:
         begin += f" within {points(found.non_inferiority.margin)}"
     parts = [

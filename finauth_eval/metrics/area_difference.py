@@ -81,35 +81,31 @@ def paired_areas(
         return _without_spread(plain, pairs, reason="an interval needs at least two samples of each class")
     squares = float(of_attack @ of_attack) / m**2 + float(of_bona_fide @ of_bona_fide) / n**2
     if variance <= _NO_SPREAD * squares:
-        return _without_spread(plain, pairs, reason="no interval: every sample moved by the same")
-    se = math.sqrt(variance)
-    z = value / se
-    tail = (1 - confidence) / 2
-    if math.isfinite(freedom):
-        half, lower = -float(stdtrit(freedom, tail)) * se, float(stdtr(freedom, z))
-    else:
-        half, lower = float(-ndtri(tail)) * se, float(ndtr(z))
-    upper = float(stdtr(freedom, -z)) if math.isfinite(freedom) else float(ndtr(-z))
-    return Change(
-        difference=replace(plain, low=max(-1.0, value - half), high=min(1.0, value + half), se=se),
-        p_value=min(1.0, 2 * min(lower, upper)),
-        p_increase=upper,
-        p_decrease=lower,
-        z=z,
-        test=plain.method,
-    )
+        same = "every sample moved by the same"
+        if clusters is not None and math.isfinite(freedom):
+            same = "the clusters do not vary, so they cannot tell how sure this is"
+        return _without_spread(plain, pairs, reason=f"no interval: {same}")
+    return _by_variance(plain, variance, freedom)
 
 
-def independent_areas(a: Estimate, b: Estimate) -> Change:
+def independent_areas(
+    a: Estimate, b: Estimate, *, freedom_a: float = math.inf, freedom_b: float = math.inf
+) -> Change:
     """The area of B less that of A, where the runs have no samples in common.
+
+    Where a cluster has several samples, the quantile is a t with Welch and Satterthwaite's degrees of freedom.
 
     Args:
         a: The area of A with its standard error (`finauth_eval.metrics.delong.auc` or its form for clusters).
         b: The area of B.
+        freedom_a: Degrees of freedom of A's variance, its clusters less one; infinite for independent samples.
+        freedom_b: The same of B.
 
     References:
         Hanley, J. and McNeil, B. (1982). The meaning and use of the area under a receiver operating characteristic
-        curve. Radiology 143, 29-36 (the variances add); the variances are DeLong's.
+        curve. Radiology 143, 29-36 (the variances add); the variances are DeLong's. Welch, B. (1947). The
+        generalization of "Student's" problem when several different population variances are involved. Biometrika 34,
+        28-35.
 
     Example:
         >>> from finauth_eval.metrics.counts import ScoreCounts
@@ -124,7 +120,8 @@ def independent_areas(a: Estimate, b: Estimate) -> Change:
             return _undefined(own.reason or "undefined", confidence=confidence, n=n)
     value = b.value - a.value
     variance = a.se**2 + b.se**2
-    method = "delong-unpaired"
+    clustered = math.isfinite(freedom_a) or math.isfinite(freedom_b)
+    method = "delong-unpaired-clustered-t" if clustered else "delong-unpaired"
     plain = Estimate(value=value, low=math.nan, high=math.nan, confidence=confidence, n=n, method=method)
     if not variance > 0:  # also where a standard error is not known
         nan = math.nan
@@ -132,13 +129,31 @@ def independent_areas(a: Estimate, b: Estimate) -> Change:
             difference=replace(plain, reason="no interval: a run separates the classes perfectly or too few samples"),
             p_value=nan, p_increase=nan, p_decrease=nan, test=method,
         )  # fmt: skip
+    apart = a.se**4 / freedom_a + b.se**4 / freedom_b
+    return _by_variance(plain, variance, variance**2 / apart if apart else math.inf)
+
+
+def _by_variance(plain: Estimate, variance: float, freedom: float) -> Change:
+    """Limits and test of a difference with a variance above 0: by t, or by the normal where freedom is infinite."""
     se = math.sqrt(variance)
-    z = value / se
-    half = float(-ndtri((1 - confidence) / 2)) * se
+    z = plain.value / se
+    tail = (1 - plain.confidence) / 2
+    if math.isfinite(freedom):
+        half = -float(stdtrit(freedom, tail)) * se
+        lower, upper = float(stdtr(freedom, z)), float(stdtr(freedom, -z))
+    else:
+        half = -float(ndtri(tail)) * se
+        lower, upper = float(ndtr(z)), float(ndtr(-z))
     return Change(
-        difference=replace(plain, low=max(-1.0, value - half), high=min(1.0, value + half), se=se),
-        p_value=2 * float(ndtr(-abs(z))), p_increase=float(ndtr(-z)), p_decrease=float(ndtr(z)), z=z, test=method,
-    )  # fmt: skip
+        difference=replace(
+            plain, low=max(-1.0, plain.value - half), high=min(1.0, plain.value + half), se=se
+        ),
+        p_value=min(1.0, 2 * min(lower, upper)),
+        p_increase=upper,
+        p_decrease=lower,
+        z=z,
+        test=plain.method,
+    )
 
 
 def _placements(

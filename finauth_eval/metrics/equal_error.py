@@ -95,7 +95,7 @@ def equal_error_rate(counts: ScoreCounts) -> EqualErrorRate:
         nearest=(placements.missed_at(best) * n + placements.alarms_at(best) * m) / (2 * m * n),
         linear=(missed + share * (missed_after - missed)) / (m * n),
         rocch=_on_convex_hull(_Corners(placements), m, n) / (m * n),
-        threshold=float(below + share * (above - below)),
+        threshold=float(min(above, below + share * (above - below))),  # the sum may round to more
     )
 
 

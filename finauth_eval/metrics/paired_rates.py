@@ -228,7 +228,8 @@ def paired_rates(
 
     Where a cluster has several samples, clusters and not samples are taken as independent: the test flips the signs of
     whole clusters (`sign_flip`), and Tango's interval is that of as many independent samples as tell as much, n over
-    the difference's design effect (never below 1) times Korn and Graubard's factor for the degrees of freedom. Where no
+    the difference's design effect times Korn and Graubard's factor for the degrees of freedom. A design effect below 1,
+    of clusters whose samples move against each other, is taken as 1: the interval is then wider than need be. Where no
     sample differs, or where clusters do not vary, the design effect is not known and each cluster counts as one sample.
 
     Args:

@@ -43,7 +43,7 @@ class StabilityIndex:
             "edges": list(self.edges),
             "a": list(self.a),
             "b": list(self.b),
-            "binning": "deciles of A; a score that more than a tenth of A shares is a bin of its own; half a sample added to"
+            "binning": "deciles of A; one that more than a tenth of A shares is a bin of its own; half a sample added to"
             " every bin",
         }
 
@@ -118,7 +118,12 @@ def stability_index(
 ) -> StabilityIndex:
     """The population stability index over quantile bins of A.
 
-    A score that more than one in ``bins`` of A shares is a bin of its own. Half a sample is added to every bin of both, so that an empty bin does not make it infinite. With n samples a run
+    The quantiles are scores of A (`numpy.quantile` with ``method="higher"``), equal ones taken once. One that more than
+    one in ``bins`` of A shares is a bin of its own; at any other a bin begins, but for the lowest score. The lowest
+    score of A may be no quantile although slightly more than one in ``bins`` share it: 2 of 12 with ten bins. Then it
+    is in the first bin with all that lies below the first quantile.
+
+    Half a sample is added to every bin of both, so that an empty bin does not make it infinite. With n samples a run
     and nothing changed it is about (bins - 1) * 2 / n; 0.1 and 0.25 are customary marks for some and for much shift.
 
     Args:

@@ -591,6 +591,19 @@ def test_each_run_is_decided_at_its_own_threshold_and_that_is_said():
     }
 
 
+@pytest.mark.parametrize(("seen", "words"), [([None], "no threshold"), ([0.3, 0.4], "several thresholds")])
+@pytest.mark.parametrize("letters", ["AB", "BA"])
+def test_a_default_is_not_called_the_threshold_in_force(seen, words, letters):
+    a = frame(threshold=np.resize(np.array(seen, dtype=float), 120))
+    b = rescored(a, threshold=0.6)
+    found = compared(*((a, b) if letters == "AB" else (b, a)))
+    assert sorted(found.thresholds) == [0.5, 0.6]
+    one, other = letters
+    assert found.comparability[0] == (
+        f"{one} names {words}, so the default 0.50 is taken; the threshold in force in {other} is 0.60"
+    )
+
+
 def test_scores_on_any_scale_are_decided_at_a_threshold_on_it():
     a = frame().assign(score=lambda own: 10 * own["score"])
     one, other = (table(own, score_range="any") for own in (a, a.assign(score=a["score"] + 1)))
@@ -680,9 +693,10 @@ def test_a_run_that_ended_early_is_said_to_be_incomplete():
     b = rescored(a)
     b.loc[:5, "score"] = None
     found = compare(table(a), table(b).with_provenance(run={"exit": 5}), bootstrap=0)
-    assert found.comparability == (
-        "frame is not complete (95.0% of the samples have a score): the run ended with exit code 5",
+    assert found.comparability[-1] == (
+        "frame is not complete (95.0% of the samples have a score): the run ended with exit code 5"
     )
+    assert found.comparability[0].startswith("no response rose by 5 points")
     assert found.n == 114
     assert {flip.sample_id for flip in found.flips_at(0.3)}.isdisjoint(a["sample_id"][:6])
 
@@ -1224,11 +1238,146 @@ def test_two_subjects_in_each_run_are_no_certainty():
     assert found.difference.high - found.difference.low > 0.5
 
 
-@pytest.mark.xfail(reason="defect: that one run is silent where the other was wrong is not said")
-def test_a_run_that_is_silent_where_the_other_was_wrong_is_not_as_good_without_a_word():
+def test_of_a_handful_of_subjects_a_run_the_areas_differ_by_welchs_t():
+    a = frame(40, subject=[f"p{i // 10}" for i in range(40)])
+    b = apart(a, n=60).assign(subject=[f"q{i // 10}" for i in range(60)])
+    found = compared(a, b)
+    one, other, auc = found.auc_a, found.auc_b, found.auc
+    welch = stats.ttest_ind_from_stats(
+        other.value, other.se * math.sqrt(6), 6, one.value, one.se * math.sqrt(4), 4, equal_var=False
+    )
+    assert (auc.z, auc.p_value) == pytest.approx((welch.statistic, welch.pvalue))
+    plain = compared(a, b, cluster="none").auc
+    assert plain.p_value == pytest.approx(2 * stats.norm.sf(abs(plain.z)))
+
+
+# silence
+
+
+def silent(own: pd.DataFrame, where) -> pd.DataFrame:
+    return own.assign(score=own["score"].mask(where))
+
+
+def wrong(own: pd.DataFrame) -> pd.Series:
+    return (own["score"] >= 0.5) != (own["label"] == "attack")
+
+
+def test_a_run_that_is_silent_where_the_other_was_wrong_is_not_as_good_and_that_is_said():
     a = plain_run(blocked=100, missed=100)
-    wrong = (a["score"] >= 0.5) != (a["label"] == "attack")
-    b = a.assign(score=a["score"].mask(wrong).where(a.index != 500, 0.21))
+    b = silent(a, wrong(a)).assign(score=lambda own: own["score"].where(a.index != 500, 0.21))
     found = compared(a, b)
     assert found.no_response["all"].b_only == 200
-    assert found.verdict != "equivalent" or found.comparability or found.warnings
+    assert found.verdict == strict(found)["verdict"] == "inconclusive"
+    [note] = found.comparability
+    assert note == (
+        "no response rose by 10 points (p < 0.001): B has no score for 200 samples that A scored, 200 of which A decided"
+        " wrong; the error rates leave them out, so B is called neither better than A nor equivalent"
+    )
+    assert "o difference of the error rates is shown, but B more often gives no score" in overview.sentence(
+        found
+    )
+
+
+def test_a_run_that_was_silent_where_the_other_is_wrong_is_told_with_numbers():
+    b = plain_run(blocked=100, missed=100)
+    a = silent(b, wrong(b)).assign(score=lambda own: own["score"].where(b.index != 500, 0.21))
+    found = compared(a, b)
+    assert found.verdict == "equivalent"
+    [note] = found.comparability
+    assert note == (
+        "no response fell by 10 points (p < 0.001): A has no score for 200 samples that B scored, 200 of which B decided"
+        " wrong; the error rates leave them out"
+    )
+
+
+@pytest.mark.parametrize(
+    ("blocked", "missed", "talking", "verdict"),
+    [
+        (20, 50, "better", "mixed"), (51, 50, "equivalent", "inconclusive"), (80, 50, "worse", "worse"),
+        (80, 20, "mixed", "mixed"),
+    ],
+)  # fmt: skip
+def test_silence_takes_back_what_is_good_and_nothing_that_is_bad(blocked, missed, talking, verdict):
+    a, b = plain_run(blocked=50, missed=50), plain_run(blocked=blocked, missed=missed)
+    assert compared(a, b).verdict == talking
+    assert compared(a, b).comparability == ()
+    found = compared(a, silent(b, (b.index >= 1100) & (b.index < 1110)))  # attacks that both are right about
+    assert found.verdict == verdict
+    assert "10 samples that A scored, 0 of which A decided wrong" in found.comparability[0]
+    if verdict == "mixed":
+        assert "is better than A in an error rate, but more often gives no score" in overview.sentence(found)
+
+
+def test_a_run_that_is_silent_on_a_whole_class_is_not_better():
+    a, b = plain_run(blocked=50, missed=50), plain_run(blocked=20, missed=50)
+    found = compared(a, silent(b, b["label"] == "attack"))
+    assert found.verdict == "mixed"
+
+
+@pytest.mark.parametrize("more", range(4, 9))
+def test_silence_counts_where_its_test_is_sure_by_holm_over_all_and_both_classes(more):
+    a = plain_run(blocked=50, missed=50)
+    b = silent(plain_run(blocked=51, missed=50), (a.index >= 500) & (a.index < 500 + more))
+    p_values = [mid_p(0, more), mid_p(0, more), 1.0]
+    sure = multipletests(p_values, alpha=0.05, method="holm")[0].any()
+    found = compared(a, b)
+    assert found.more_silent == sure
+    assert bool(found.comparability) == sure
+    assert found.verdict == ("inconclusive" if sure else "equivalent")
+
+
+def test_silence_on_attacks_counts_though_the_other_run_is_as_often_silent_on_genuine_samples():
+    a = plain_run(blocked=50, missed=50)
+    b = silent(a, a.index.isin(range(1020, 1080)))  # 30 of these missed, the others caught
+    a = silent(a, a.index.isin(range(40, 100)))  # 10 of these blocked
+    found = compared(a, b)
+    assert found.no_response["all"].change.difference.value == 0
+    assert found.verdict == "inconclusive"
+    for_the_attacks, for_the_genuine = sorted(
+        found.comparability, reverse=True, key=lambda own: "rose" in own
+    )
+    assert for_the_attacks.startswith(
+        "no response of attacks rose by 6 points (p < 0.001): B has no score for 60 attacks that A scored, 30 of which"
+    )
+    assert for_the_genuine.startswith(
+        "no response of bona fide samples fell by 6 points (p < 0.001): A has no score for 60 bona fide samples that B"
+        " scored, 10 of which B decided wrong"
+    )
+
+
+def test_what_is_left_out_for_silence_is_counted_at_the_threshold_of_the_run_that_speaks():
+    a = plain_run(blocked=100, missed=100)
+    quiet = a.index < 100
+    for at, count in ((0.5, 100), (0.65, 0)):  # the first 100 bona fide samples score 0.6
+        found = compared(a, silent(a, quiet), threshold=at)
+        assert f"100 samples that A scored, {count} of which A decided wrong" in found.comparability[0]
+        mirrored = compared(a.assign(score=a["score"].mask(quiet), threshold=0.1), a.assign(threshold=at))
+        assert f"100 samples that B scored, {count} of which B decided wrong" in mirrored.comparability[0]
+
+
+def test_silence_without_labels_is_told_without_what_was_wrong():
+    a = plain_run(blocked=50, missed=50)
+    runs = (run.drop(columns="label") for run in (a, silent(a, a.index < 40)))
+    own = [table(run, require_labels=False) for run in runs]
+    found = compare(*own, bootstrap=0)
+    assert found.verdict == "unlabelled"
+    assert found.comparability[-1] == (
+        "no response rose by 2 points (p < 0.001): B has no score for 40 samples that A scored; they are left out"
+    )
+
+
+def test_samples_that_were_never_sent_are_no_silence():
+    a = plain_run(blocked=50, missed=50).assign(outcome="scored")
+    b = plain_run(blocked=51, missed=50).assign(outcome="scored")
+    b.loc[b.index < 40, ["score", "outcome"]] = [None, "not_sent"]
+    found = compared(a, b)
+    assert (found.verdict, found.comparability, found.more_silent) == ("equivalent", (), False)
+    b.loc[(b.index >= 990) & (b.index < 1010), ["score", "outcome"]] = [None, "no_response"]
+    assert "20 samples that A scored, 10 of which A decided wrong" in compared(a, b).comparability[0]
+
+
+def test_one_subject_that_falls_silent_is_one_event_and_no_note():
+    a = plain_run(blocked=50, missed=50).assign(subject=lambda own: own.index // 20)
+    b = silent(plain_run(blocked=51, missed=50).assign(subject=a["subject"]), a["subject"] == 30)
+    assert compared(a, b).comparability == ()
+    assert compared(a, b, cluster="none").more_silent

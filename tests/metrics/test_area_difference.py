@@ -12,6 +12,8 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from finauth_eval.metrics.area_difference import independent_areas, paired_areas
+from finauth_eval.metrics.clustered import ClusteredScores
+from finauth_eval.metrics.clustered_auc import clustered_auc
 from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.metrics.delong import auc
 
@@ -204,6 +206,17 @@ def test_where_every_pair_moved_by_the_same_the_signs_of_disjoint_pairs_are_the_
     assert (back.p_value, back.p_increase, back.p_decrease) == pytest.approx((*sign_test, 1 - sign_test[1]))
 
 
+def test_clusters_in_which_the_same_samples_moved_are_not_samples_that_all_moved():
+    # in each of four clusters one attack rises above the bona fide samples and one stays above them
+    clusters, attack = np.repeat(np.arange(4), 3), np.tile([True, True, False], 4)
+    a, b = np.tile([0.4, 0.6, 0.5], 4), np.tile([0.6, 0.6, 0.5], 4)
+    found = paired_areas(a, b, is_attack=attack, clusters=clusters).difference
+    assert found.value == 0.5
+    assert np.isnan([found.low, found.high]).all()
+    assert found.reason == "no interval: the clusters do not vary, so they cannot tell how sure this is"
+    assert paired_areas(a, b, is_attack=attack).difference.reason is None
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_one_sample_of_a_class_has_a_difference_but_no_limits(turned):
     attack = np.array([True, False, False, False]) ^ turned
@@ -346,6 +359,49 @@ def test_of_different_samples_the_variances_add():
         (z, 2 * stats.norm.sf(abs(z)), stats.norm.sf(z), stats.norm.cdf(z))
     )
     assert (difference.n, difference.confidence, difference.method) == (140, 0.9, "delong-unpaired")
+
+
+def clustered_area(scores, attack, clusters, **options):
+    counts = ScoreCounts.from_arrays(scores, attack)
+    return clustered_auc(ClusteredScores.of(counts, scores, is_attack=attack, clusters=clusters), **options)
+
+
+@pytest.mark.parametrize("clusters", [(6, 13), (4, 4), (9, None)])
+def test_of_different_samples_in_clusters_the_test_is_welchs(clusters):
+    a, _, attack_a, together_a = clustered(11, clusters=clusters[0])
+    groups_a = np.unique(together_a).size
+    variance_a = obuchowski(np.zeros(a.size), a, attack_a, together_a)[0]
+    one = clustered_area(a, attack_a, together_a, confidence=0.9)
+    if clusters[1] is None:  # each sample by itself: a variance that is taken as known
+        _, b, attack_b = drawn(12, n=80)
+        other = auc(ScoreCounts.from_arrays(b, attack_b), confidence=0.9)
+        variance_b, groups_b = delong_covariance(b, b, attack_b)[1][0, 0], math.inf
+    else:
+        _, b, attack_b, together_b = clustered(12, n=80, clusters=clusters[1])
+        other = clustered_area(b, attack_b, together_b, confidence=0.9)
+        variance_b, groups_b = (
+            obuchowski(np.zeros(b.size), b, attack_b, together_b)[0],
+            np.unique(together_b).size,
+        )
+    found = independent_areas(one, other, freedom_a=groups_a - 1, freedom_b=groups_b - 1)
+    # two means of so many clusters whose standard errors are these; "infinitely many" are a million million
+    counted = [groups_a, min(groups_b, 10**12)]
+    spreads = [math.sqrt(own * count) for own, count in zip((variance_a, variance_b), counted, strict=True)]
+    welch = stats.ttest_ind_from_stats(
+        roc_auc_score(attack_b, b), spreads[1], counted[1], roc_auc_score(attack_a, a), spreads[0], counted[0],
+        equal_var=False,
+    )  # fmt: skip
+    assert (found.z, found.p_value) == pytest.approx((welch.statistic, welch.pvalue))
+    assert found.p_increase + found.p_decrease == pytest.approx(1)
+    assert 2 * min(found.p_increase, found.p_decrease) == pytest.approx(welch.pvalue)
+    difference = found.difference
+    assert difference.method == found.test == "delong-unpaired-clustered-t"
+    # the interval's ends are the differences that a test at the same level just does not exclude
+    apart = stats.ttest_ind_from_stats(
+        difference.high - difference.value, spreads[1], counted[1], 0, spreads[0], counted[0], equal_var=False
+    )
+    assert apart.pvalue == pytest.approx(0.1)
+    assert difference.high - difference.value == pytest.approx(difference.value - difference.low)
 
 
 @pytest.mark.parametrize("separated", ["a", "b", "both"])

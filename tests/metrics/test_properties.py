@@ -181,6 +181,11 @@ def test_bpcer_at_apcer_is_the_lowest_over_every_threshold_that_keeps_the_limit(
         assert found.worst_type.reason == "no attack has a type"
 
 
+def test_the_equal_error_threshold_is_no_higher_than_the_highest_score():
+    assert 0.3 + 1.0 * (0.9 - 0.3) > 0.9
+    assert equal_error_rate(ScoreCounts.from_arrays([0.3, 0.9], [False, True])).threshold == 0.9
+
+
 @settings(NUMBERS)
 @given(samples())
 def test_equal_error_rates_equal_brute_force(drawn):

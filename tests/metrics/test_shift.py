@@ -21,7 +21,7 @@ def counted_bins(a, b, bins: int) -> tuple[list[float], list[int], list[int]]:
     """The edges and the samples of each bin, as the binning is stated.
 
     A decile is the lowest score of A with a tenth of A's steps below it; one that more than a tenth of A shares is a bin
-    of its own.
+    of its own. The lowest score of A need not be one.
     """
     ascending = sorted(a)
     deciles = {ascending[-(-k * (len(a) - 1) // bins)] for k in range(1, bins)}
@@ -32,6 +32,23 @@ def counted_bins(a, b, bins: int) -> tuple[list[float], list[int], list[int]]:
     bounds = [-math.inf, *sorted(edges), math.inf]
     pairs = list(itertools.pairwise(bounds))
     return sorted(edges), *([sum(low <= own < high for own in run) for low, high in pairs] for run in (a, b))
+
+
+@pytest.mark.parametrize(
+    ("lowest", "edges", "of_a", "of_b"),
+    [
+        (2, [0.3, math.nextafter(0.3, 1)], (2, 10, 0), (3, 1, 1)),
+        (3, [0.1, math.nextafter(0.1, 1), 0.3, math.nextafter(0.3, 1)], (0, 3, 0, 9, 0), (1, 1, 1, 1, 1)),
+    ],
+)
+def test_the_lowest_score_is_a_bin_of_its_own_only_where_it_is_a_decile(lowest, edges, of_a, of_b):
+    a = [0.1] * lowest + [0.3] * (12 - lowest)  # the first decile is the third score from below
+    assert (0.1 in np.quantile(a, np.arange(1, 10) / 10, method="higher")) == (lowest == 3)
+    found = stability_index(np.array(a), np.array([0.0, 0.1, 0.2, 0.3, 0.4]))
+    assert found.edges == pytest.approx(edges, abs=0)
+    assert (found.a, found.b) == (of_a, of_b)
+    words = "deciles of A; one that more than a tenth of A shares is a bin of its own; half a sample"
+    assert found.to_dict()["binning"].startswith(words)
 
 
 @given(scores, scores)

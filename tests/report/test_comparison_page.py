@@ -122,6 +122,26 @@ def test_every_verdict_is_an_icon_and_a_word(
     assert badge.text == BADGES[word]
 
 
+@pytest.mark.parametrize(
+    ("genuine", "badge"),
+    [(0.0, "○ Inconclusive: more often no score"), (-0.1, "◐ Fewer errors, but more often no score")],
+)
+def test_a_run_that_is_silent_where_the_other_was_wrong_is_told_as_that(
+    genuine: float, badge: str, parse: Callable[[str], Any]
+) -> None:
+    a = simple()
+    wrong = (a["score"] >= 0.5) != (a["label"] == "attack")
+    b = shifted(a, genuine, 0.0)
+    quiet = wrong if not genuine else wrong & (a["label"] == "attack")
+    page = render_comparison(tables(a, b.assign(score=b["score"].mask(quiet)), bootstrap=0))
+    document = parse(page)
+    [shown] = [element for element in document.all("p") if element.get("class").startswith("badge ")]
+    assert shown.text == badge
+    assert "more often gives no score" in document.by_id("verdict").text
+    left_out = int(quiet.sum())
+    assert f"B has no score for {left_out} samples that A scored, {left_out} of which A" in page
+
+
 def test_without_labels_only_what_needs_none_is_told(parse: Callable[[str], Any]) -> None:
     a = simple().drop(columns="label")
     own = tables(a, a.assign(score=np.clip(a["score"] + 0.1, 0, 1)))

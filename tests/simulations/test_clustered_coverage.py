@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from finauth_eval.metrics.area_difference import independent_areas
 from finauth_eval.metrics.clustered import ClusteredScores
 from finauth_eval.metrics.clustered_auc import clustered_auc
 from finauth_eval.metrics.clustered_bootstrap import bootstrap_clusters
@@ -72,6 +73,26 @@ def test_obuchowskis_interval_covers_the_area(subjects, area, both):
     assert covered / DRAWS >= 0.93
     if not both:
         assert naive / DRAWS < 0.93  # why clusters are the default
+
+
+@pytest.mark.parametrize("subjects", [3, 5, 10, 20])
+def test_areas_of_two_runs_of_different_subjects_seldom_differ_when_nothing_changed(subjects):
+    rng = np.random.default_rng(subjects)
+    share, area = 0.5, 0.8
+    clusters, attack, shift, _ = apart(subjects, area, share, both=True)
+    alarms = naive = 0
+    for _ in range(DRAWS):
+        a, b = (
+            clustered_auc(together(alike(rng, clusters, share) + shift * attack, attack, clusters))
+            for _ in range(2)
+        )
+        found = independent_areas(a, b, freedom_a=subjects - 1, freedom_b=subjects - 1)
+        alarms += found.p_value < 0.05
+        naive += independent_areas(a, b).p_value < 0.05
+    say(f"\nfalse alarms, {subjects} subjects a run: {alarms / DRAWS:.3f}, normal {naive / DRAWS:.3f}")
+    assert alarms / DRAWS <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / DRAWS)
+    if subjects <= 5:
+        assert naive / DRAWS > 0.07  # why it is a t
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7])

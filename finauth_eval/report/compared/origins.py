@@ -24,6 +24,7 @@ _METHODS: Final = {
     "delong-paired": "DeLong's interval and test for the difference of two areas over the same samples",
     "delong-paired-clustered-t": "Obuchowski's interval and test for the difference of two areas, allowing for samples that belong together",
     "delong-unpaired": "DeLong's variances of two independent areas, added",
+    "delong-unpaired-clustered-t": "Obuchowski's variances of two independent areas, added, and Welch's t test",
     "exact-pairs": "Exact, from disjoint pairs of samples: where the areas have no variance",
     "bootstrap-percentile": "Percentiles of a bootstrap that chooses both thresholds anew in each replicate",
 }  # fmt: skip

@@ -38,14 +38,23 @@ _HEADLINES: Final = {
     "inconclusive": "No difference is shown, and none is ruled out.",
     "identical": "B gives every sample the score that A gave it.",
 }
+_SILENT_BADGES: Final = {
+    "mixed": Badge(look="warn", icon="◐", words="Fewer errors, but more often no score"),
+    "inconclusive": Badge(look="unknown", icon="○", words="Inconclusive: more often no score"),
+}
+_SILENT_HEADLINES: Final = {
+    "mixed": "B makes fewer errors of a kind than A, but more often gives no score.",
+    "inconclusive": "No difference of the errors is shown, but B more often gives no score.",
+}
 _LONGEST: Final = 80
 
 
 def outcome_of(found: Comparison) -> Verdict:
     """Badge, sentences and key figures of the first screen."""
     word = found.verdict
+    badge = _BADGES[word]
     return Verdict(
-        badge=_BADGES[word],
+        badge=_SILENT_BADGES.get(word, badge) if found.more_silent else badge,
         headline=_headline(found, word),
         sentences=tuple(_sentences(found, word)),
         tiles=tuple(_tiles(found)),
@@ -59,7 +68,8 @@ def _headline(found: Comparison, word: str) -> Markup:
     if word == "unlabelled":
         a, b = (numbers.percent(own.value, n=own.n) for own in (found.alerts.a, found.alerts.b))
         return Markup("A flags {} of its samples and B {}.").format(a, b)
-    return Markup("{}").format(_HEADLINES[word])
+    words = _HEADLINES[word]
+    return Markup("{}").format(_SILENT_HEADLINES.get(word, words) if found.more_silent else words)
 
 
 def _sentences(found: Comparison, word: str) -> list[Markup]:
