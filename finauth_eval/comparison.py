@@ -22,6 +22,7 @@ from finauth_eval.comparing.shifts import Moves, Shift, moves, shift_of
 from finauth_eval.decisions import current_threshold, running_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.metrics.intervals import valid_confidence
+from finauth_eval.phrases import phrase
 from finauth_eval.samples import SampleArrays, require_column
 
 if TYPE_CHECKING:
@@ -275,5 +276,5 @@ def _noise(
 def _warnings(found: Comparison, by: Sequence[str]) -> tuple[str, ...]:
     said = [] if found.clusters.doubt is None else [found.clusters.doubt]
     if not found.labelled and by:
-        said.append("without labels nothing is compared by column")
+        said.append(phrase("without labels nothing is compared by column"))
     return tuple(said)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from finauth_eval.phrases import phrase
 from finauth_eval.samples import blank_subjects, cluster_codes, cluster_column, clusters_in_words
 from finauth_eval.shown.numbers import count
 
@@ -73,16 +74,17 @@ class Together:
 def _blank(blank: int) -> str | None:
     if not blank:
         return None
-    return (
-        f"{count(blank)} scored samples have no subject, so all are taken as independent; where persons have several"
-        " samples the intervals are too narrow and the tests too sure"
+    return phrase(
+        "{n} scored samples have no subject, so all are taken as independent; where persons have several samples the"
+        " intervals are too narrow and the tests too sure",
+        n=count(blank),
     )
 
 
 def _one_sided(known: bool) -> str | None:
     if not known:
         return None
-    return (
+    return phrase(
         "only one of the runs says which samples belong together, so all are taken as independent; where persons have"
         " several samples the intervals are too narrow and the tests too sure"
     )
@@ -91,7 +93,9 @@ def _one_sided(known: bool) -> str | None:
 def _shared(shared: int, name: str) -> str | None:
     if not shared:
         return None
-    return (
-        f"{count(shared)} {clusters_in_words(name)} are in both runs, whose samples are taken as independent of each"
-        " other: the intervals are not quite right"
+    return phrase(
+        "{n} {clusters} are in both runs, whose samples are taken as independent of each other: the intervals are not"
+        " quite right",
+        n=count(shared),
+        clusters=clusters_in_words(name),
     )

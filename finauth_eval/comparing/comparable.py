@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from finauth_eval.comparing.silence import left_out, surely_changed
+from finauth_eval.phrases import joined, phrase
 from finauth_eval.shown.numbers import count, percent, threshold
 
 if TYPE_CHECKING:
@@ -44,47 +45,69 @@ def notes(
         no_response: Samples without a score.
         confidence: Of saying that samples without a score became more, or fewer.
     """
-    found = []
+    found: list[str] = []
     if same_dataset(a, b) is False:
-        names = {own.provenance.dataset_name or "unnamed" for own in (a, b)}
+        names = {own.provenance.dataset_name or phrase("unnamed") for own in (a, b)}
         found.append(
-            f"the runs scored different datasets ({' and '.join(sorted(names))}; the digests of contents and labels"
-            " differ): only what both have is compared"
+            phrase(
+                "the runs scored different datasets ({names}; the digests of contents and labels differ): only what both"
+                " have is compared",
+                names=joined(" and ", sorted(names)),
+            )
         )
     if not a.labelled or not b.labelled:
         found.append(
-            f"there are no labels in {_source(a if not a.labelled else b)}: only the score shift and the change of the"
-            " alert rate can be told, not whether it is for the better"
+            phrase(
+                "there are no labels in {source}: only the score shift and the change of the alert rate can be told, not"
+                " whether it is for the better",
+                source=_source(a if not a.labelled else b),
+            )
         )
     if not pairing.paired:
         found.append(_why_unpaired(a, b, pairing))
     elif pairing.only_in_a or pairing.only_in_b:
         found.append(
-            f"{count(pairing.rows_a.size)} samples are in both runs; {count(pairing.only_in_a)} only in A and"
-            f" {count(pairing.only_in_b)} only in B are left out"
+            phrase(
+                "{both} samples are in both runs; {only_a} only in A and {only_b} only in B are left out",
+                both=count(pairing.rows_a.size),
+                only_a=count(pairing.only_in_a),
+                only_b=count(pairing.only_in_b),
+            )
         )
     if pairing.relabelled:
         found.append(
-            f"{count(pairing.relabelled)} samples have another label in B than in A and are left out; say which is right"
+            phrase(
+                "{n} samples have another label in B than in A and are left out; say which is right",
+                n=count(pairing.relabelled),
+            )
         )
     if pairing.retyped:
-        found.append(f"{count(pairing.retyped)} attacks have another attack type in B; A's is used")
+        found.append(
+            phrase("{n} attacks have another attack type in B; A's is used", n=count(pairing.retyped))
+        )
     if pairing.repeated and pairing.paired:
         found.append(
-            f"{count(pairing.repeated)} rows repeat a content (or an id) of their own run and are left out"
+            phrase(
+                "{n} rows repeat a content (or an id) of their own run and are left out",
+                n=count(pairing.repeated),
+            )
         )
     found += left_out(a, b, pairing, thresholds, surely_changed(no_response, confidence))
     if not requested and thresholds[0] != thresholds[1]:
         found.append(_thresholds_differ(a, b, thresholds))
     elif not requested:
         found += [
-            f"the answers of {_source(own)} name several thresholds; 0.5 is used"
+            phrase("the answers of {source} name several thresholds; 0.5 is used", source=_source(own))
             for own in (a, b)
             if own.frame["threshold"].nunique() > 1
         ]
     found += [
-        f"{_source(own)} is not complete ({percent(own.scored.mean())} of the samples have a score): the run ended with"
-        f" exit code {own.provenance.run['exit']}"
+        phrase(
+            "{source} is not complete ({share} of the samples have a score): the run ended with exit code {code}",
+            source=_source(own),
+            share=percent(own.scored.mean()),
+            code=own.provenance.run["exit"],
+        )
         for own in (a, b)
         if own.provenance.run.get("exit") not in (None, 0) and len(own)
     ]
@@ -94,23 +117,44 @@ def notes(
 def _why_unpaired(a: ScoreTable, b: ScoreTable, pairing: Pairing) -> str:
     common = pairing.rows_a.size
     if common:
-        why = f"only {count(common)} of {count(len(a))} and {count(len(b))} samples are in both runs"
+        why = phrase(
+            "only {common} of {a} and {b} samples are in both runs",
+            common=count(common),
+            a=count(len(a)),
+            b=count(len(b)),
+        )
     elif not (a.has_sample_ids and b.has_sample_ids) and not _has_contents(a, b):
-        why = "the tables have neither sha256 nor sample_id in common to match samples by"
+        why = phrase("the tables have neither sha256 nor sample_id in common to match samples by")
     else:
-        why = "no sample is in both runs"
-    return f"{why}: the runs are compared as independent samples, which tells far less than the same samples scored twice"
+        why = phrase("no sample is in both runs")
+    return phrase(
+        "{why}: the runs are compared as independent samples, which tells far less than the same samples scored twice",
+        why=why,
+    )
 
 
 def _thresholds_differ(a: ScoreTable, b: ScoreTable, at: tuple[float, float]) -> str:
     named = [own.frame["threshold"].nunique() for own in (a, b)]
     if named == [1, 1]:
-        return f"the threshold in force is {threshold(at[0])} in A and {threshold(at[1])} in B"
+        return phrase(
+            "the threshold in force is {a} in A and {b} in B", a=threshold(at[0]), b=threshold(at[1])
+        )
     default, other = (0, 1) if named[0] != 1 else (1, 0)
-    what = "several thresholds" if named[default] else "no threshold"
-    return (
-        f"{'AB'[default]} names {what}, so the default {threshold(at[default])} is taken; the threshold in force in"
-        f" {'AB'[other]} is {threshold(at[other])}"
+    gaps: dict[str, object] = {
+        "one": "AB"[default],
+        "default": threshold(at[default]),
+        "other": "AB"[other],
+        "threshold": threshold(at[other]),
+    }
+    if named[default]:
+        return phrase(
+            "{one} names several thresholds, so the default {default} is taken; the threshold in force in {other} is"
+            " {threshold}",
+            **gaps,
+        )
+    return phrase(
+        "{one} names no threshold, so the default {default} is taken; the threshold in force in {other} is {threshold}",
+        **gaps,
     )
 
 

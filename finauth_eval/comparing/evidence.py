@@ -18,6 +18,7 @@ from finauth_eval.metrics.independent_rates import independent_rates
 from finauth_eval.metrics.intervals import rate
 from finauth_eval.metrics.paired_rates import paired_rates
 from finauth_eval.metrics.replicates import Replicates
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,11 +101,7 @@ class Side:
         """The rate, how many independent samples tell as much, and how many samples or clusters are independent."""
         own = self.of(event, attack_type)
         seen = self.events(event, threshold)[own]
-        words = (
-            "bona fide sample"
-            if event == "blocked"
-            else "attack" + (f" of type {attack_type}" if attack_type else "")
-        )
+        words = _what(event, attack_type)
         if self.clusters is None or not own.any():
             return (
                 rate(int(seen.sum()), seen.size, confidence=confidence, of=words),
@@ -188,7 +185,7 @@ class Paired:
             self.b.events(event, threshold_b)[own],
             clusters=clusters,
             confidence=confidence,
-            of="bona fide sample" if event == "blocked" else "attack",
+            of=_what(event, None),
         )
         before, _, independent = self.a.rate(
             event, threshold_a, attack_type=attack_type, confidence=confidence
@@ -327,3 +324,10 @@ def _joined(a: Side, b: Side) -> Side:
         ),
         clusters=clusters,
     )
+
+
+def _what(event: Event, attack_type: str | None) -> str:
+    """What the samples of a rate are."""
+    if event == "blocked":
+        return phrase("bona fide sample")
+    return phrase("attack of type {name}", name=attack_type) if attack_type else phrase("attack")

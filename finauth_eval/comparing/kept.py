@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from finauth_eval.metrics.decimals import score_grid
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from finauth_eval.comparing.outcome import Comparison
@@ -62,7 +63,7 @@ def keeping_blocked(found: Comparison) -> KeptBlocked | None:
         return None
     threshold = _lowest(counts, blocked * counts.n_bona_fide // genuine_a)
     if threshold > 1 and counts.in_unit_range:
-        reason = (
+        reason = phrase(
             "B gives genuine samples the highest score, 1, and no threshold in [0, 1] lets them pass; at most as many"
             " as in A can't be kept"
         )

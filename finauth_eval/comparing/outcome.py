@@ -228,7 +228,7 @@ class Comparison:
             "only_in_b": self.pairing.only_in_b,
             "pairing": self.pairing.to_dict(),
             "same_dataset": comparable.same_dataset(self.a, self.b),
-            "comparability": list(self.comparability),
+            "comparability": list(map(str, self.comparability)),
             "confidence": self.confidence,
             "thresholds": {"a": self.thresholds[0], "b": self.thresholds[1]},
             "auc": self._auc_dict(),
@@ -253,7 +253,7 @@ class Comparison:
             "no_response": {name: found.to_dict() for name, found in self.no_response.items()},
             "latency": {name: found.to_dict() for name, found in self.latency.items()},
             "stability": None if self.noise is None else self.noise.to_dict(),
-            "warnings": list(self.warnings),
+            "warnings": list(map(str, self.warnings)),
         }
 
     def _auc_dict(self) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from finauth_eval.metrics.bootstrapped import bpcer_at_apcer
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.fixed_apcer import LIMITS, ThresholdAtApcer
 from finauth_eval.metrics.replicates import Replicates
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,8 +100,10 @@ def _difference(
     nan = float("nan")
     plain = replace(a, value=b.value - a.value, low=nan, high=nan, n=min(a.n, b.n), method="none")
     if drawn is None:
-        return replace(plain, reason="an interval needs the bootstrap")
+        return replace(plain, reason=phrase("an interval needs the bootstrap"))
     low, high = Replicates.limits(drawn, confidence=confidence)
     if np.isnan(low):
-        return replace(plain, reason="no interval: every bootstrap replicate gave the same difference")
+        return replace(
+            plain, reason=phrase("no interval: every bootstrap replicate gave the same difference")
+        )
     return replace(plain, low=low, high=high, method=_PERCENTILE, reason=None)

@@ -10,6 +10,7 @@ import numpy as np
 from finauth_eval.metrics.intervals import rate
 from finauth_eval.metrics.paired_rates import paired_rates
 from finauth_eval.metrics.quantiles import quantile
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,7 +110,7 @@ def no_response(
                 ~b.scored[pairing.rows_b][both],
                 clusters=None if clusters is None else clusters[both],
                 confidence=confidence,
-                of="sample that was sent",
+                of=phrase("sample that was sent"),
             )
             change, a_only, b_only = pairs.change, pairs.a_only, pairs.b_only
         found[name] = NoResponse(
@@ -123,7 +124,7 @@ def no_response(
 
 
 def _share(events: NDArray[np.bool_], of: NDArray[np.bool_], *, confidence: float) -> Estimate:
-    return rate(int(events.sum()), int(of.sum()), confidence=confidence, of="sample that was sent")
+    return rate(int(events.sum()), int(of.sum()), confidence=confidence, of=phrase("sample that was sent"))
 
 
 def latency(a: ScoreTable, b: ScoreTable, *, confidence: float) -> dict[str, Latency]:

@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.shift import ScoreShift, score_shift
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,7 +123,9 @@ def _mean(
 ) -> Estimate:
     n = change.size
     if not n:
-        return Estimate.undefined("no sample has a score in both", confidence=confidence, method="t")
+        return Estimate.undefined(
+            phrase("no {of} has a score in both", of=phrase("sample")), confidence=confidence, method="t"
+        )
     mean = float(change.mean())
     together = np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     totals = np.bincount(together, change - mean)
@@ -130,7 +133,7 @@ def _mean(
     if groups < 2:
         return Estimate(
             value=mean, low=np.nan, high=np.nan, confidence=confidence, n=n, method="t",
-            reason="an interval needs at least two independent samples",
+            reason=phrase("an interval needs at least two independent samples"),
         )  # fmt: skip
     se = float(np.sqrt(groups / (groups - 1) * np.dot(totals, totals)) / n)
     half = -float(stdtrit(groups - 1, (1 - confidence) / 2)) * se

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from finauth_eval.metrics.change import holm
+from finauth_eval.phrases import phrase
 from finauth_eval.shown.numbers import count, p_words, points
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from finauth_eval.scores import ScoreTable
 
 __all__ = ["left_out", "surely_changed"]
+
+_KINDS: Final = {"bona_fide": phrase("bona fide samples"), "attack": phrase("attacks")}
+_SAMPLES: Final = phrase("samples")
 
 
 def surely_changed(found: Mapping[str, NoResponse], confidence: float) -> dict[str, Change]:
@@ -74,14 +78,39 @@ def _note(
     attack = own.is_attack[rows]
     if name != "all":
         alone &= attack == (name == "attack")
-    kind = {"bona_fide": "bona fide samples", "attack": "attacks"}.get(name, "samples")
+    kind = _KINDS.get(name, _SAMPLES)
+    gaps: dict[str, object] = {
+        "what": phrase("no response") if name == "all" else phrase("no response of {kind}", kind=kind),
+        "points": points(abs(change.difference.value)),
+        "p": p_words(change.p_value),
+        "silent": silent,
+        "n": count(int(alone.sum())),
+        "kind": kind,
+        "one": one,
+    }
     said = (
-        f"no response{'' if name == 'all' else f' of {kind}'} {'rose' if _rose(change) else 'fell'} by"
-        f" {points(abs(change.difference.value))} ({p_words(change.p_value)}): {silent} has no score for"
-        f" {count(int(alone.sum()))} {kind} that {one} scored"
+        phrase(
+            "{what} rose by {points} ({p}): {silent} has no score for {n} {kind} that {one} scored", **gaps
+        )
+        if _rose(change)
+        else phrase(
+            "{what} fell by {points} ({p}): {silent} has no score for {n} {kind} that {one} scored", **gaps
+        )
     )
     if not (a.labelled and b.labelled):
-        return f"{said}; they are left out"
-    wrong = int((alone & ((own.scores[rows] >= at) != attack)).sum())
-    tail = ", so B is called neither better than A nor equivalent" if _rose(change) else ""
-    return f"{said}, {count(wrong)} of which {one} decided wrong; the error rates leave them out{tail}"
+        return phrase("{said}; they are left out", said=said)
+    wrong = count(int((alone & ((own.scores[rows] >= at) != attack)).sum()))
+    if _rose(change):
+        return phrase(
+            "{said}, {wrong} of which {one} decided wrong; the error rates leave them out, so B is called neither better"
+            " than A nor equivalent",
+            said=said,
+            wrong=wrong,
+            one=one,
+        )
+    return phrase(
+        "{said}, {wrong} of which {one} decided wrong; the error rates leave them out",
+        said=said,
+        wrong=wrong,
+        one=one,
+    )

@@ -13,6 +13,7 @@ from finauth_eval.metrics.change import Change
 from finauth_eval.metrics.clustered_auc import AreaVariance
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.intervals import valid_confidence
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,8 +67,8 @@ def paired_areas(
     m = int(np.count_nonzero(is_attack))
     n = is_attack.size - m
     if not m or not n:
-        missing = "attack" if n else "bona fide sample"
-        return _undefined(f"no {missing} has a score in both", confidence=confidence, n=m + n)
+        missing = phrase("attack") if n else phrase("bona fide sample")
+        return _undefined(phrase("no {of} has a score in both", of=missing), confidence=confidence, n=m + n)
     of_attack, of_bona_fide = (
         after - before
         for before, after in zip(_placements(a, is_attack), _placements(b, is_attack), strict=True)
@@ -78,13 +79,18 @@ def paired_areas(
     if clusters is not None and math.isfinite(freedom):
         plain = replace(plain, method="delong-paired-clustered-t")
     if math.isnan(variance):
-        return _without_spread(plain, pairs, reason="an interval needs at least two samples of each class")
+        return _without_spread(
+            plain, pairs, reason=phrase("an interval needs at least two samples of each class")
+        )
     squares = float(of_attack @ of_attack) / m**2 + float(of_bona_fide @ of_bona_fide) / n**2
     if variance <= _NO_SPREAD * squares:
-        same = "every sample moved by the same"
-        if clusters is not None and math.isfinite(freedom):
-            same = "the clusters do not vary, so they cannot tell how sure this is"
-        return _without_spread(plain, pairs, reason=f"no interval: {same}")
+        clustered = clusters is not None and math.isfinite(freedom)
+        reason = (
+            phrase("no interval: the clusters do not vary, so they cannot tell how sure this is")
+            if clustered
+            else phrase("no interval: every sample moved by the same")
+        )
+        return _without_spread(plain, pairs, reason=reason)
     return _by_variance(plain, variance, freedom)
 
 
@@ -126,7 +132,7 @@ def independent_areas(
     if not variance > 0:  # also where a standard error is not known
         nan = math.nan
         return Change(
-            difference=replace(plain, reason="no interval: a run separates the classes perfectly or too few samples"),
+            difference=replace(plain, reason=phrase("no interval: a run separates the classes perfectly or too few samples")),
             p_value=nan, p_increase=nan, p_decrease=nan, test=method,
         )  # fmt: skip
     apart = a.se**4 / freedom_a + b.se**4 / freedom_b
