@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from finauth_eval.phrases import counted, phrase, say, translated
 from finauth_eval.report.charts.forest import Range, forest
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.scales import LinearScale
 from finauth_eval.report.figures import Figure, Key
 from finauth_eval.report.marks import letter_of
 from finauth_eval.report.tables import Cell, Table, area_cell, columns, count_cell, rate_cell, row, share_cell
-from finauth_eval.report.wording import policy_words, source_words, times
+from finauth_eval.report.wording import policy_words, source_words
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import name
 
@@ -30,12 +31,6 @@ __all__ = ["attack_type_chart", "attack_type_table", "confusion_tables", "slice_
 FEW: Final = 30
 _CHARTED: Final = 20
 _MOST_MATRICES: Final = 9
-_COMPARED: Final = (
-    "Each value against all samples without it, in points. P-values are adjusted for the {} comparisons on this page"
-    " (Holm), so that “differs” is rarely said of a difference by chance; where it is not said, none is shown, which"
-    " is not to say that there is none."
-)
-_OWN_SAMPLES: Final = "On the samples that the threshold was chosen on. "
 
 
 def attack_type_table(evaluation: Evaluation, point: OperatingPoint) -> Table | None:
@@ -44,10 +39,10 @@ def attack_type_table(evaluation: Evaluation, point: OperatingPoint) -> Table | 
     if not types:
         return None
     return Table(
-        caption=f"Attack types at threshold {numbers.threshold(point.threshold)}",
-        columns=columns("Attack type", "Scored", "Attacks that pass (APCER)", "AUC", "EER"),
+        caption=say("Attack types at threshold {threshold}", threshold=numbers.threshold(point.threshold)),
+        columns=columns(say("Attack type"), say("Scored"), say("Attacks that pass (APCER)"), "AUC", "EER"),
         rows=tuple(_type_row(result, point) for result in types),
-        note=(
+        note=say(
             "Each type against all genuine samples. The interval of a single type does not allow for having looked at"
             " all of them; the verdict's interval for the worst one does."
         ),
@@ -65,8 +60,8 @@ def _worst_first(evaluation: Evaluation, point: OperatingPoint) -> list[AttackTy
 def _type_row(result: AttackTypeResult, point: OperatingPoint) -> tuple[Cell, ...]:
     rate = point.apcer_by_attack_type.get(result.attack_type)
     worst = point.apcer_worst is not None and point.apcer_worst.attack_type == result.attack_type
-    flags = ["passes most"] if worst and rate is not None and rate.value > 0 else []
-    flags += [f"few: n < {FEW}"] if result.n < FEW else []
+    flags = [say("passes most")] if worst and rate is not None and rate.value > 0 else []
+    flags += [_few()] if result.n < FEW else []
     eer = result.eer
     limits = f" ({numbers.interval(eer.low, eer.high)})" if math.isfinite(eer.low) else ""
     eer_cell = (
@@ -83,6 +78,10 @@ def _type_row(result: AttackTypeResult, point: OperatingPoint) -> tuple[Cell, ..
     )
 
 
+def _few() -> str:
+    return say("few: n < {few}", few=FEW)
+
+
 def attack_type_chart(evaluation: Evaluation, point: OperatingPoint) -> Figure | None:
     """The rates of the types that pass most often as dots with intervals; ``None`` below two types."""
     rates = {kind: rate for kind, rate in point.apcer_by_attack_type.items() if rate.defined}
@@ -90,10 +89,13 @@ def attack_type_chart(evaluation: Evaluation, point: OperatingPoint) -> Figure |
         return None
     ranked = sorted(rates.items(), key=lambda entry: (-entry[1].value, entry[0]))
     worst = point.apcer_worst.attack_type if point.apcer_worst is not None else None
-    title = f"Attacks that pass at {numbers.short_threshold(point.threshold)}, by type"
-    lead = (
-        f"From {numbers.percent(ranked[0][1].value)} of the type that passes most to"
-        f" {numbers.percent(ranked[-1][1].value)} of the one that passes least."
+    title = say(
+        "Attacks that pass at {threshold}, by type", threshold=numbers.short_threshold(point.threshold)
+    )
+    lead = say(
+        "From {most} of the type that passes most to {least} of the one that passes least.",
+        most=numbers.percent(ranked[0][1].value),
+        least=numbers.percent(ranked[-1][1].value),
     )
     high = max(rate.high for _, rate in ranked[:_CHARTED])
     reach = next(end for end in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0) if end >= min(1.0, high))
@@ -105,7 +107,9 @@ def attack_type_chart(evaluation: Evaluation, point: OperatingPoint) -> Figure |
         anchor="types-chart",
         title=title,
         description=lead,
-        x=Axis(label="attacks that pass (APCER)", scale=LinearScale(low=0.0, high=reach, as_percent=True)),
+        x=Axis(
+            label=say("attacks that pass (APCER)"), scale=LinearScale(low=0.0, high=reach, as_percent=True)
+        ),
         explored=True,
     )
     more = len(ranked) - _CHARTED
@@ -118,21 +122,31 @@ def attack_type_chart(evaluation: Evaluation, point: OperatingPoint) -> Figure |
             Key(
                 look="attack",
                 shape="range",
-                label=f"rate and {numbers.confidence_words(evaluation.confidence)} interval",
+                label=say(
+                    "rate and {confidence} interval",
+                    confidence=numbers.confidence_words(evaluation.confidence),
+                ),
             ),
         ),
         marks=(),
-        notes=(f"The {_CHARTED} types that pass most; {times(more, 'further type')} in the table.",)
-        if more > 0
-        else (),
+        notes=(_beyond_the_chart(more),) if more > 0 else (),
         table=_rates_table(title, ranked),
+    )
+
+
+def _beyond_the_chart(more: int) -> str:
+    return counted(
+        "The {charted} types that pass most; {n} further type in the table.",
+        "The {charted} types that pass most; {n} further types in the table.",
+        more,
+        charted=_CHARTED,
     )
 
 
 def _rates_table(caption: str, ranked: Sequence[tuple[str, Estimate]]) -> Table:
     return Table(
         caption=caption,
-        columns=columns("Attack type", "Scored", "Attacks that pass (APCER)"),
+        columns=columns(say("Attack type"), say("Scored"), say("Attacks that pass (APCER)")),
         rows=tuple(row(name(kind), count_cell(rate.n), rate_cell(rate)) for kind, rate in ranked[:_CHARTED]),
     )
 
@@ -153,10 +167,21 @@ def slice_tables(evaluation: Evaluation) -> tuple[Table, ...]:
 
 def _slice_table(column: str, parts: Iterable[SliceResult], compared: int, confidence: float) -> Table:
     return Table(
-        caption=f"By {column}",
-        columns=columns(column, "Genuine", "Attacks", "Attacks that pass", "Genuine blocked", "AUC"),
+        caption=say("By {column}", column=column),
+        columns=columns(
+            column, say("Genuine"), say("Attacks"), say("Attacks that pass"), say("Genuine blocked"), "AUC"
+        ),
         rows=tuple(_slice_row(part, confidence) for part in parts),
-        note=_COMPARED.format(numbers.count(compared)) if compared else None,
+        note=_compared_words(compared) if compared else None,
+    )
+
+
+def _compared_words(compared: int) -> str:
+    return say(
+        "Each value against all samples without it, in points. P-values are adjusted for the {n} comparisons on this page"
+        " (Holm), so that “differs” is rarely said of a difference by chance; where it is not said, none is shown, which"
+        " is not to say that there is none.",
+        n=numbers.count(compared),
     )
 
 
@@ -164,8 +189,8 @@ def _slice_row(part: SliceResult, confidence: float) -> tuple[Cell, ...]:
     without = part.counts.no_response_bona_fide + part.counts.no_response_attack
     heading = Cell(
         text=name(part.value),
-        flag=f"few: n < {FEW}" if part.small else None,
-        note=f"{numbers.count(without)} without a score" if without else None,
+        flag=_few() if part.small else None,
+        note=say("{n} without a score", n=numbers.count(without)) if without else None,
     )
     point = part.operating_points[0] if part.operating_points else None
     rates = (
@@ -189,8 +214,12 @@ def _gap_words(gap: Gap | None, confidence: float) -> dict[str, str | None]:
     """Note and flag of a slice's rate: how far it is from the rest, and whether that is more than chance."""
     if gap is None or not gap.change.difference.defined:
         return {}
-    words = f"{numbers.signed(gap.change.difference)} against the rest, {numbers.p_words(gap.p_holm)}"
-    return {"note": words, "flag": "differs" if gap.p_holm < 1 - confidence else None}
+    words = say(
+        "{difference} against the rest, {p}",
+        difference=numbers.signed(gap.change.difference),
+        p=numbers.p_words(gap.p_holm),
+    )
+    return {"note": words, "flag": say("differs") if gap.p_holm < 1 - confidence else None}
 
 
 def confusion_tables(
@@ -202,7 +231,13 @@ def confusion_tables(
     for item in recommendations or ():
         if item.feasible and item.in_sample is not None and item.threshold not in seen:
             words = policy_words(item.policy)
-            points.append((item.in_sample, words[:1].lower() + words[1:], _OWN_SAMPLES))
+            points.append(
+                (
+                    item.in_sample,
+                    words[:1].lower() + words[1:],
+                    say("On the samples that the threshold was chosen on. "),
+                )
+            )
             seen.add(item.threshold)
     lettered = [(letter_of(point.threshold, marks), point, words, note) for point, words, note in points]
     lettered.sort(key=lambda entry: entry[0] or "~")  # what has no letter comes last
@@ -215,17 +250,17 @@ def _matrix(point: OperatingPoint, words: str, note: str, letter: str | None) ->
     found = point.confusion
     attacks, genuine = found.tp + found.fn, found.fp + found.tn
     return Table(
-        caption=f"At {numbers.threshold(point.threshold)}: {words}",
+        caption=say("At {threshold}: {source}", threshold=numbers.threshold(point.threshold), source=words),
         key=letter,
-        columns=columns("", "Blocked", "Let pass"),
+        columns=columns("", say("Blocked"), say("Let pass")),
         rows=(
             row(
-                f"Attacks ({numbers.count(attacks)})",
+                say("Attacks ({n})", n=numbers.count(attacks)),
                 _share(found.tp, attacks),
                 _share(found.fn, attacks, wrong=True),
             ),
             row(
-                f"Genuine ({numbers.count(genuine)})",
+                say("Genuine ({n})", n=numbers.count(genuine)),
                 _share(found.fp, genuine, wrong=True),
                 _share(found.tn, genuine),
             ),
@@ -240,10 +275,12 @@ def _share(number: int, total: int, *, wrong: bool = False) -> Cell:
 
 
 def _right_words(point: OperatingPoint) -> str:
-    parts = [
-        f"{words} {numbers.score(value)}"
-        for words, value in (("precision", point.precision), ("F1", point.f1), ("accuracy", point.accuracy))
-        if not math.isnan(value)
-    ]
-    text = ", ".join(parts)
-    return f"{text[:1].upper()}{text[1:]}, at this data's mix." if parts else "Neither class is complete."
+    figures = (
+        (phrase("precision {value}", value=numbers.score(point.precision)), point.precision),
+        (phrase("F1 {value}", value=numbers.score(point.f1)), point.f1),
+        (phrase("accuracy {value}", value=numbers.score(point.accuracy)), point.accuracy),
+    )
+    text = ", ".join(translated(words) for words, value in figures if not math.isnan(value))
+    if not text:
+        return say("Neither class is complete.")
+    return say("{figures}, at this data's mix.", figures=f"{text[:1].upper()}{text[1:]}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from finauth_eval.phrases import phrase, say
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.layers import Line
 from finauth_eval.report.charts.pins import Pin
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["costs_against_threshold"]
 
-_TITLE: Final = "Expected cost against the threshold"
+_TITLE: Final = phrase("Expected cost against the threshold")
 _PARTS: Final = 4
 
 
@@ -56,8 +57,12 @@ def costs_against_threshold(explorer: Explorer, marks: Sequence[Mark]) -> Figure
     """What 10,000 decisions cost at each threshold of the grid."""
     side, assumed = explorer.sides[0], explorer.assumed
     if not (side.rates.blocked.n and side.rates.missed.n):
-        which = "attack" if not side.rates.missed.n else "genuine sample"
-        return Missing(title=_TITLE, reason=f"It needs both classes; no {which} has a score.")
+        reason = (
+            say("It needs both classes; no genuine sample has a score.")
+            if side.rates.missed.n
+            else say("It needs both classes; no attack has a score.")
+        )
+        return Missing(title=_TITLE, reason=reason)
     costs = np.array(
         [
             assumed.cost(float(apcer), float(bpcer))
@@ -65,9 +70,12 @@ def costs_against_threshold(explorer: Explorer, marks: Sequence[Mark]) -> Figure
         ]
     )
     least = least_cost_at(side, assumed)
-    lead = (
-        f"{_words(assumed)}: {numbers.count(DECISIONS)} decisions cost least at"
-        f" {numbers.threshold(least.threshold)}, {numbers.amount(least.cost)} on these samples."
+    lead = say(
+        "{assumed}: {n} decisions cost least at {threshold}, {cost} on these samples.",
+        assumed=_words(assumed),
+        n=numbers.count(DECISIONS),
+        threshold=numbers.threshold(least.threshold),
+        cost=numbers.amount(least.cost),
     )
     grid = explorer.grid
     return Figure(
@@ -78,18 +86,20 @@ def costs_against_threshold(explorer: Explorer, marks: Sequence[Mark]) -> Figure
             anchor="costs",
             title=_TITLE,
             description=lead,
-            x=Axis(label="threshold", scale=LinearScale(low=float(grid[0]), high=_end(grid))),
+            x=Axis(label=say("threshold"), scale=LinearScale(low=float(grid[0]), high=_end(grid))),
             y=Axis(
-                label=f"cost of {numbers.count(DECISIONS)} decisions",
+                label=say("cost of {n} decisions", n=numbers.count(DECISIONS)),
                 scale=_CostScale(top=round_top(float(costs.max()))),
             ),
             layers=[Line(x=grid, y=costs, look="main")],
             pins=[Pin(letter=mark.letter, x=mark.threshold) for mark in marks],
             explored="threshold",
         ),
-        keys=(Key(look="main", label="attacks that pass and customers blocked, together"),),
+        keys=(Key(look="main", label=say("attacks that pass and customers blocked, together")),),
         marks=tuple(marks),
-        notes=("The least cost found on the samples that it was looked for on is lower than on others.",),
+        notes=(
+            say("The least cost found on the samples that it was looked for on is lower than on others."),
+        ),
         table=_table(explorer, costs, marks, _words(assumed)),
     )
 
@@ -99,9 +109,11 @@ def _end(grid: NDArray[np.float64]) -> float:
 
 
 def _words(assumed: Assumptions) -> str:
-    return (
-        f"With {numbers.limit(assumed.prior)} attacks in the traffic, {assumed.miss:g} for a missed attack and"
-        f" {assumed.alarm:g} for a blocked customer"
+    return say(
+        "With {prior} attacks in the traffic, {miss} for a missed attack and {alarm} for a blocked customer",
+        prior=numbers.limit(assumed.prior),
+        miss=f"{assumed.miss:g}",
+        alarm=f"{assumed.alarm:g}",
     )
 
 
@@ -143,8 +155,8 @@ def _table(explorer: Explorer, costs: NDArray[np.float64], marks: Sequence[Mark]
     )
     shown = [int(k) for k in wanted if k < grid.size]
     return Table(
-        caption="Expected cost by threshold",
-        columns=columns("Threshold", f"Cost of {numbers.count(DECISIONS)} decisions"),
+        caption=say("Expected cost by threshold"),
+        columns=columns(say("Threshold"), say("Cost of {n} decisions", n=numbers.count(DECISIONS))),
         rows=tuple(
             row(
                 threshold_cell(float(grid[k]), key=letter_of(float(grid[k]), marks)),

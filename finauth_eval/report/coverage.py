@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from finauth_eval.phrases import counted, phrase, say
 from finauth_eval.report.tables import Cell, Table, columns, count_cell, rate_cell, row, share_cell
 from finauth_eval.report.wording import reason_words
 from finauth_eval.shown import numbers
@@ -23,18 +24,22 @@ if TYPE_CHECKING:
 __all__ = ["Coverage", "coverage_of"]
 
 _SENDING: Final = (
-    ("samples", "Samples"),
-    ("unique_contents", "Distinct contents"),
-    ("from_cache", "Answered from the cache"),
-    ("sends", "Calls sent"),
-    ("retries", "of them repeats"),
-    ("possibly_billed", "Possibly billed"),
-    ("concurrency_limited", "Turned away as too many at once"),
+    ("samples", phrase("Samples")),
+    ("unique_contents", phrase("Distinct contents")),
+    ("from_cache", phrase("Answered from the cache")),
+    ("sends", phrase("Calls sent")),
+    ("retries", phrase("of them repeats")),
+    ("possibly_billed", phrase("Possibly billed")),
+    ("concurrency_limited", phrase("Turned away as too many at once")),
 )
-_QUANTILES: Final = (("Half within", 0.5), ("95% within", 0.95), ("99% within", 0.99))
+_QUANTILES: Final = (
+    (phrase("Half within"), 0.5),
+    (phrase("{share} within", share="95%"), 0.95),
+    (phrase("{share} within", share="99%"), 0.99),
+)
 _MOST_ROWS: Final = 40
-_OWN_ACCOUNT: Final = "Time the detector took for an answer, by its own account"
-_ROUND_TRIP: Final = "Time from sending to the answer, network included"
+_OWN_ACCOUNT: Final = phrase("Time the detector took for an answer, by its own account")
+_ROUND_TRIP: Final = phrase("Time from sending to the answer, network included")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +70,18 @@ def coverage_of(evaluation: Evaluation, scores: ScoreTable | None) -> Coverage:
 def _classes(evaluation: Evaluation) -> Table:
     counts, bounds = evaluation.counts, evaluation.no_response_bounds
     both = (
-        ("Genuine", counts.bona_fide, counts.no_response_bona_fide, bounds.bpnrr),
-        ("Attacks", counts.attack, counts.no_response_attack, bounds.apnrr),
+        (say("Genuine"), counts.bona_fide, counts.no_response_bona_fide, bounds.bpnrr),
+        (say("Attacks"), counts.attack, counts.no_response_attack, bounds.apnrr),
     )
     rows = [
         row(whose, count_cell(scored + without), count_cell(scored), count_cell(without), rate_cell(share))
         for whose, scored, without, share in both
     ]
     return Table(
-        caption="Samples by class",
-        columns=columns("Class", "Samples", "With a score", "Without", "Share without"),
+        caption=say("Samples by class"),
+        columns=columns(
+            say("Class"), say("Samples"), say("With a score"), say("Without"), say("Share without")
+        ),
         rows=tuple(rows),
     )
 
@@ -92,8 +99,10 @@ def _reasons_per_class(frame: pd.DataFrame) -> Table | None:
         for outcome, why, (genuine, attack) in found[:_MOST_ROWS]
     ]
     return Table(
-        caption="Samples without a score, by reason",
-        columns=columns("Reason", "Outcome", "Genuine", "Attacks", texts=("Outcome",)),
+        caption=say("Samples without a score, by reason"),
+        columns=columns(
+            say("Reason"), say("Outcome"), say("Genuine"), say("Attacks"), texts=(say("Outcome"),)
+        ),
         rows=tuple(rows),
         note=_left_out(len(found)),
     )
@@ -117,8 +126,8 @@ def _reasons_of_run(run: Mapping[str, Any]) -> Table | None:
         for outcome, why, number in found[:_MOST_ROWS]
     ]
     return Table(
-        caption="Samples without a score, by reason",
-        columns=columns("Reason", "Outcome", "Samples", texts=("Outcome",)),
+        caption=say("Samples without a score, by reason"),
+        columns=columns(say("Reason"), say("Outcome"), say("Samples"), texts=(say("Outcome"),)),
         rows=tuple(rows),
         note=_left_out(len(found)),
     )
@@ -126,24 +135,28 @@ def _reasons_of_run(run: Mapping[str, Any]) -> Table | None:
 
 def _reason_cell(reason: str) -> Cell:
     if not reason:
-        return Cell(text="no reason given")
+        return Cell(text=say("no reason given"))
     words = reason_words(reason)
     return Cell(text=name(words)) if words == reason else Cell(text=words, note=name(reason))
 
 
 def _outcome_words(outcome: str) -> str:
-    return "not sent" if outcome == "not_sent" else "no answer with a score"
+    return say("not sent") if outcome == "not_sent" else say("no answer with a score")
 
 
 def _left_out(found: int) -> str | None:
-    return f"{found - _MOST_ROWS} rarer reasons are left out." if found > _MOST_ROWS else None
+    if found <= _MOST_ROWS:
+        return None
+    return counted("{n} rarer reason is left out.", "{n} rarer reasons are left out.", found - _MOST_ROWS)
 
 
 def _sending(run: Mapping[str, Any]) -> Table | None:
-    counted = _counts(run)
-    rows = [row(words, count_cell(counted[key])) for key, words in _SENDING if key in counted]
+    told = _counts(run)
+    rows = [row(words, count_cell(told[key])) for key, words in _SENDING if key in told]
     return (
-        Table(caption="What the run sent", columns=columns("Count", "Number"), rows=tuple(rows))
+        Table(
+            caption=say("What the run sent"), columns=columns(say("Count"), say("Number")), rows=tuple(rows)
+        )
         if rows
         else None
     )
@@ -160,14 +173,14 @@ def _latency(frame: pd.DataFrame, times: str, caption: str) -> Table | None:
     timed = frame.loc[frame[times].notna()]
     if timed.empty:
         return None
-    rows = [_latency_row("all answers", timed[times])]
+    rows = [_latency_row(say("all answers"), timed[times])]
     for column in ("region", "media_type"):
         parts = [(str(value), part) for value, part in timed.groupby(column, observed=True)]
         if len(parts) > 1:
             rows += [_latency_row(value, part[times]) for value, part in parts[:_MOST_ROWS]]
     return Table(
         caption=caption,
-        columns=columns("Answers", "n", *(heading for heading, _ in _QUANTILES)),
+        columns=columns(say("Answers"), "n", *(heading for heading, _ in _QUANTILES)),
         rows=tuple(rows),
     )
 
@@ -191,17 +204,21 @@ def _bounds(evaluation: Evaluation) -> Table:
             share_cell(found.bpcer, n=genuine),
         )
         for words, found in (
-            ("all of them let pass", bounds.as_pass),
-            ("all of them blocked", bounds.as_block),
+            (say("all of them let pass"), bounds.as_pass),
+            (say("all of them blocked"), bounds.as_block),
         )
     ]
     point = evaluation.operating_points[0] if evaluation.operating_points else None
     if point is not None and point.threshold == bounds.threshold:
         rows.insert(
-            0, row("left out, as on the rest of this page", rate_cell(point.apcer), rate_cell(point.bpcer))
+            0,
+            row(say("left out, as on the rest of this page"), rate_cell(point.apcer), rate_cell(point.bpcer)),
         )
     return Table(
-        caption=f"What samples without a score could change, at threshold {numbers.threshold(bounds.threshold)}",
-        columns=columns("Samples without a score", "Attacks that pass", "Genuine blocked"),
+        caption=say(
+            "What samples without a score could change, at threshold {threshold}",
+            threshold=numbers.threshold(bounds.threshold),
+        ),
+        columns=columns(say("Samples without a score"), say("Attacks that pass"), say("Genuine blocked")),
         rows=tuple(rows),
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from finauth_eval.phrases import phrase, say
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.layers import Bars
 from finauth_eval.report.charts.pins import Pin
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bin_edges", "distribution", "histogram"]
 
-_TITLE: Final = "Scores of both classes"
+_TITLE: Final = phrase("Scores of both classes")
 _FEW: Final = 400
 
 
@@ -79,7 +80,7 @@ def histogram(
 def distribution(counts: ScoreCounts, marks: Sequence[Mark]) -> Figure | Missing:
     """The figure, or why there is none."""
     if not len(counts.scores):
-        return Missing(title=_TITLE, reason="No sample has a score.")
+        return Missing(title=_TITLE, reason=say("No sample has a score."))
     genuine_n, attack_n = int(counts.bona_fide.sum()), int(counts.attack.sum())
     edges = bin_edges(counts.scores, bins=20 if genuine_n + attack_n < _FEW else 40)
     genuine = histogram(counts.scores, counts.bona_fide, edges)
@@ -92,11 +93,12 @@ def distribution(counts: ScoreCounts, marks: Sequence[Mark]) -> Figure | Missing
         title=_TITLE,
         description=lead,
         x=Axis(
-            label="score: the higher, the more likely an attack",
+            label=say("score: the higher, the more likely an attack"),
             scale=LinearScale(low=float(edges[0]), high=float(edges[-1])),
         ),
         y=Axis(
-            label=f"share of the class per {width}", scale=_MirrorScale(reach=_reach(up.max(), down.max()))
+            label=say("share of the class per {width}", width=width),
+            scale=_MirrorScale(reach=_reach(up.max(), down.max())),
         ),
         layers=[
             Bars(edges=edges, heights=up, look="genuine"),
@@ -111,28 +113,38 @@ def distribution(counts: ScoreCounts, marks: Sequence[Mark]) -> Figure | Missing
         lead=lead,
         chart=chart,
         keys=(
-            Key(look="genuine", label=f"genuine, upwards (n = {numbers.count(genuine_n)})", shape="area"),
-            Key(look="attack", label=f"attacks, downwards (n = {numbers.count(attack_n)})", shape="area"),
+            Key(
+                look="genuine",
+                label=say("genuine, upwards (n = {n})", n=numbers.count(genuine_n)),
+                shape="area",
+            ),
+            Key(
+                look="attack",
+                label=say("attacks, downwards (n = {n})", n=numbers.count(attack_n)),
+                shape="area",
+            ),
         ),
         marks=tuple(marks),
-        notes=("What lies at or to the right of a threshold is blocked, what lies to its left passes.",),
+        notes=(say("What lies at or to the right of a threshold is blocked, what lies to its left passes."),),
         table=_table(edges, genuine, attack, up, down),
     )
 
 
 def _lead(counts: ScoreCounts, genuine_n: int, attack_n: int) -> str:
-    parts = []
-    for whose, weights, n in (
-        ("genuine samples", counts.bona_fide, genuine_n),
-        ("attacks", counts.attack, attack_n),
-    ):
-        if n:
-            middle = counts.scores[np.searchsorted(np.cumsum(weights), n / 2)]
-            parts.append(f"half of the {whose} score {numbers.short_threshold(float(middle))} or less")
-        else:
-            parts.append(f"no score for {whose}")
-    words = "; ".join(parts)
-    return f"{words[0].upper()}{words[1:]}."
+    def middle(weights: NDArray[np.int64], n: int) -> str:
+        return numbers.short_threshold(float(counts.scores[np.searchsorted(np.cumsum(weights), n / 2)]))
+
+    genuine = (
+        say("half of the genuine samples score {score} or less", score=middle(counts.bona_fide, genuine_n))
+        if genuine_n
+        else say("no score for genuine samples")
+    )
+    attacks = (
+        say("half of the attacks score {score} or less", score=middle(counts.attack, attack_n))
+        if attack_n
+        else say("no score for attacks")
+    )
+    return f"{genuine[:1].upper()}{genuine[1:]}; {attacks}."
 
 
 def _reach(*highest: float) -> float:
@@ -159,8 +171,10 @@ def _table(
         for k in range(len(genuine))
     ]
     return Table(
-        caption="Samples by score",
-        columns=columns("Score", "Genuine", "Share of genuine", "Attacks", "Share of attacks"),
+        caption=say("Samples by score"),
+        columns=columns(
+            say("Score"), say("Genuine"), say("Share of genuine"), say("Attacks"), say("Share of attacks")
+        ),
         rows=tuple(rows),
-        note="The left edge belongs to its row, the right edge to the next.",
+        note=say("The left edge belongs to its row, the right edge to the next."),
     )

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from finauth_eval.deployed import deploy_item
+from finauth_eval.phrases import phrase, say, translated
 from finauth_eval.report.wording import policy_words
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import visible
@@ -32,7 +33,7 @@ _FORMULA: Final = "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
 """What spreadsheets begin a formula with, East Asian wide forms among them."""
 _DIGITS: Final = 6
 _LARGEST_POLICY: Final = 40_000
-_TOO_LARGE: Final = (
+_TOO_LARGE: Final = phrase(
     "Too large for this page, for its many attack types; finauth-eval recommend --export writes it."
 )
 
@@ -66,10 +67,10 @@ def downloads_of(
     if explorer is not None:
         found.append(
             Download(
-                label="Every threshold",
+                label=say("Every threshold"),
                 file="sweep.csv",
                 href=data_link(_sweep(explorer), "text/csv"),
-                note=(
+                note=say(
                     "Decisions, rates and intervals at each threshold of the explorer; of thresholds that decide these"
                     " samples alike only the lowest."
                 ),
@@ -78,10 +79,10 @@ def downloads_of(
     if evaluation.slices:
         found.append(
             Download(
-                label="Slices",
+                label=say("Slices"),
                 file="slices.csv",
                 href=data_link(_slices(evaluation), "text/csv"),
-                note="Rates and intervals of each slice at each measured threshold.",
+                note=say("Rates and intervals of each slice at each measured threshold."),
             )
         )
     for position, item in enumerate(recommendations or ()):
@@ -93,14 +94,18 @@ def downloads_of(
         fits = len(policy) <= _LARGEST_POLICY
         found.append(
             Download(
-                label=f"Policy: {policy_words(item.policy)}",
+                label=say("Policy: {goal}", goal=policy_words(item.policy)),
                 file=f"policy-{position + 1}-{item.policy.name}.json",
                 href=data_link(policy, "application/json") if fits else None,
-                note=f"Threshold {numbers.threshold(item.threshold)}, for a service to decide by."
-                + ("" if fits else f" {_TOO_LARGE}"),
+                note=_policy_note(item.threshold, fits=fits),
             )
         )
     return tuple(found)
+
+
+def _policy_note(threshold: float, *, fits: bool) -> str:
+    words = say("Threshold {threshold}, for a service to decide by.", threshold=numbers.threshold(threshold))
+    return words if fits else f"{words} {translated(_TOO_LARGE)}"
 
 
 def data_link(text: str, media_type: str) -> str:

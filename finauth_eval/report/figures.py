@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from finauth_eval.phrases import say
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -74,4 +76,8 @@ def thinned_words(shown: Sequence[object] | NDArray[np.intp], total: int) -> str
     """Says that a table lists only some of the points, if so."""
     if len(shown) >= total:
         return None
-    return f"{len(shown)} of {total:,} points are listed; the chart is drawn from all of them."
+    return say(
+        "{n} of {total} points are listed; the chart is drawn from all of them.",
+        n=len(shown),
+        total=f"{total:,}",
+    )

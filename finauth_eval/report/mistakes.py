@@ -10,9 +10,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from finauth_eval.errors import InputError
+from finauth_eval.phrases import counted, phrase, say, translated
 from finauth_eval.report.tables import Cell, Table, columns, row, threshold_cell
 from finauth_eval.report.thumbnails import thumbnails_of
-from finauth_eval.report.wording import times
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import name
 
@@ -29,7 +29,7 @@ __all__ = ["Mistakes", "mistakes_of"]
 
 _MOST: Final = 10
 _LONGEST_ID: Final = 80
-_TOLD: Final = (("attack_type", "Attack type"), ("media_type", "Media"))
+_TOLD: Final = (("attack_type", phrase("Attack type")), ("media_type", phrase("Media")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,23 +77,25 @@ def mistakes_of(
     worst = [
         (rows[np.argsort(ordered, kind="stable")[:_MOST]], rows.size, caption)
         for rows, ordered, caption in (
-            (passed, values[passed], "Attacks that pass with the lowest scores"),
-            (blocked, -values[blocked], "Genuine samples blocked with the highest scores"),
+            (passed, values[passed], say("Attacks that pass with the lowest scores")),
+            (blocked, -values[blocked], say("Genuine samples blocked with the highest scores")),
         )
         if rows.size
     ]
     shown = numbers.threshold(at)
     if not worst:
-        return Mistakes(lead=f"At {shown} nothing is decided wrongly.", tables=())
+        return Mistakes(lead=say("At {threshold} nothing is decided wrongly.", threshold=shown), tables=())
     pictures = None
     if thumbnails is not None:
         rows = np.concatenate([first for first, _, _ in worst])
         pictures = thumbnails_of(_contents(scores, rows), thumbnails)
     return Mistakes(
-        lead=(
-            f"At {shown}, {times(passed.size, 'attack passes', 'attacks pass')} and"
-            f" {times(blocked.size, 'genuine sample is', 'genuine samples are')} blocked. Look at these first: a wrong"
-            " label shows here, and so does what the detector does not know."
+        lead=say(
+            "At {threshold}, {passed} and {blocked}. Look at these first: a wrong label shows here, and so does what the"
+            " detector does not know.",
+            threshold=shown,
+            passed=counted("{n} attack passes", "{n} attacks pass", passed.size),
+            blocked=counted("{n} genuine sample is blocked", "{n} genuine samples are blocked", blocked.size),
         ),
         tables=tuple(
             _table(scores, first, size - first.size, caption, pictures) for first, size, caption in worst
@@ -117,7 +119,7 @@ def _table(
     scores: ScoreTable, first: NDArray[np.intp], left: int, caption: str, pictures: Thumbnails | None
 ) -> Table:
     frame = scores.frame.iloc[first]
-    told = {heading: column for column, heading in _TOLD if frame[column].notna().any()}
+    told = {translated(heading): column for column, heading in _TOLD if frame[column].notna().any()}
     seen: list[Markup] = [Markup()] * first.size
     if pictures is not None:
         seen = [
@@ -140,8 +142,10 @@ def _table(
     return Table(
         caption=caption,
         columns=columns(
-            "Sample" if scores.has_sample_ids else "Row of the table", "Score", *told, texts=tuple(told)
+            say("Sample") if scores.has_sample_ids else say("Row of the table"), say("Score"), *told, texts=tuple(told)
         ),
         rows=tuple(found),
-        note=f"{times(left, 'further mistake')} of this kind not shown." if left else None,
+        note=counted(
+            "{n} further mistake of this kind not shown.", "{n} further mistakes of this kind not shown.", left
+        ) if left else None,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from finauth_eval.phrases import speaking
+from finauth_eval.phrases import say, speaking
 from finauth_eval.report import breakdown, provenance
 from finauth_eval.report.cost_chart import costs_against_threshold
 from finauth_eval.report.coverage import coverage_of
@@ -191,13 +191,12 @@ def _figures(evaluation: Evaluation, marks: Sequence[Mark]) -> tuple[Figure | Mi
     if counts.bona_fide.any() and counts.attack.any():
         drawn += [draw(evaluation, rates, marks) for draw in (roc, roc_log, det, precision_recall)]
     else:
-        which = "attack" if not counts.attack.any() else "genuine sample"
-        drawn.append(
-            Missing(
-                title="ROC, DET and precision-recall",
-                reason=f"They need both classes; no {which} has a score.",
-            )
+        reason = (
+            say("They need both classes; no genuine sample has a score.")
+            if counts.attack.any()
+            else say("They need both classes; no attack has a score.")
         )
+        drawn.append(Missing(title=say("ROC, DET and precision-recall"), reason=reason))
     if evaluation.calibration is not None:
         drawn.append(reliability(evaluation.calibration))
     return tuple(drawn)
@@ -205,4 +204,4 @@ def _figures(evaluation: Evaluation, marks: Sequence[Mark]) -> tuple[Figure | Mi
 
 def _title(evaluation: Evaluation) -> str:
     name = evaluation.provenance.dataset_name
-    return f"Deepfake detection on {name}" if name else "Deepfake detection report"
+    return say("Deepfake detection on {name}", name=name) if name else say("Deepfake detection report")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import finauth_eval
+from finauth_eval.phrases import counted, phrase, say, translated
 from finauth_eval.report.tables import Cell, Table, columns, row
 from finauth_eval.shown.text import name
 
@@ -19,14 +20,22 @@ if TYPE_CHECKING:
 __all__ = ["is_sandbox", "method_words", "provenance_table", "run_table"]
 
 _METHODS: Final = {
-    "clopper-pearson": "Clopper-Pearson: exact for a share of independent samples",
-    "wilson": "Wilson: for a share of independent samples",
-    "delong": "DeLong: from the placements of every score among those of the other class",
-    "delong-logit": "DeLong on the logit scale: never above 1",
-    "exact-pairs": "Exact, from disjoint pairs of samples: for classes that do not overlap, where DeLong has no variance",
-    "delong-clustered-logit-t": "Obuchowski's clustered DeLong on the logit scale: allows for samples that belong together",
-    "exact-pairs-clusters": "Exact, from disjoint pairs of subjects or other clusters: for classes that do not overlap",
-    "korn-graubard": "Korn-Graubard: Clopper-Pearson at the effective sample size, for samples that belong together",
+    "clopper-pearson": phrase("Clopper-Pearson: exact for a share of independent samples"),
+    "wilson": phrase("Wilson: for a share of independent samples"),
+    "delong": phrase("DeLong: from the placements of every score among those of the other class"),
+    "delong-logit": phrase("DeLong on the logit scale: never above 1"),
+    "exact-pairs": phrase(
+        "Exact, from disjoint pairs of samples: for classes that do not overlap, where DeLong has no variance"
+    ),
+    "delong-clustered-logit-t": phrase(
+        "Obuchowski's clustered DeLong on the logit scale: allows for samples that belong together"
+    ),
+    "exact-pairs-clusters": phrase(
+        "Exact, from disjoint pairs of subjects or other clusters: for classes that do not overlap"
+    ),
+    "korn-graubard": phrase(
+        "Korn-Graubard: Clopper-Pearson at the effective sample size, for samples that belong together"
+    ),
 }
 _MOST_ENTRIES: Final = 60
 _LONGEST_VALUE: Final = 200
@@ -54,22 +63,26 @@ def provenance_table(evaluation: Evaluation, *, command: str | None = None) -> T
     """Data, detector and program."""
     found = evaluation.provenance
     entries = [
-        ("Scores read from", found.source),
-        ("Digest of labels, scores and attack types", found.digest),
-        ("Dataset", found.dataset_name),
-        ("Digest of the dataset", found.dataset_digest),
-        ("Detector's address", found.endpoint),
-        ("Region", found.region),
-        ("Campaign", found.campaign),
-        ("Command", command),
-        ("Evaluated with", f"finauth-eval {finauth_eval.__version__}"),
+        (say("Scores read from"), found.source),
+        (say("Digest of labels, scores and attack types"), found.digest),
+        (say("Dataset"), found.dataset_name),
+        (say("Digest of the dataset"), found.dataset_digest),
+        (say("Detector's address"), found.endpoint),
+        (say("Region"), found.region),
+        (say("Campaign"), found.campaign),
+        (say("Command"), command),
+        (say("Evaluated with"), f"finauth-eval {finauth_eval.__version__}"),
         (
-            "Packages of the run",
+            say("Packages of the run"),
             ", ".join(f"{key} {value}" for key, value in sorted(found.package_versions.items())),
         ),
     ]
     rows = [row(words, Cell(text=name(str(value)))) for words, value in entries if value]
-    return Table(caption="Provenance", columns=columns("Item", "Value", texts=("Value",)), rows=tuple(rows))
+    return Table(
+        caption=say("Provenance"),
+        columns=columns(say("Item"), say("Value"), texts=(say("Value"),)),
+        rows=tuple(rows),
+    )
 
 
 def run_table(provenance: Provenance) -> Table | None:
@@ -83,10 +96,12 @@ def run_table(provenance: Provenance) -> Table | None:
     ]
     left = len(entries) - _MOST_ENTRIES
     return Table(
-        caption="The run's own summary (run.json)",
-        columns=columns("Entry", "Value", texts=("Value",)),
+        caption=say("The run's own summary (run.json)"),
+        columns=columns(say("Entry"), say("Value"), texts=(say("Value"),)),
         rows=tuple(rows),
-        note=f"{left} more entries are in the file." if left > 0 else None,
+        note=counted("{n} more entry is in the file.", "{n} more entries are in the file.", left)
+        if left > 0
+        else None,
     )
 
 
@@ -95,7 +110,7 @@ def _flat(prefix: str, value: object) -> Iterator[tuple[str, str]]:
         for key, inner in value.items():
             yield from _flat(f"{prefix}.{key}" if prefix else str(key), inner)
     elif isinstance(value, list):
-        yield prefix, ", ".join(str(inner) for inner in value) or "none"
+        yield prefix, ", ".join(str(inner) for inner in value) or say("none")
     elif value is not None:
         yield prefix, str(value)
 
@@ -105,4 +120,4 @@ def method_words(evaluation: Evaluation) -> tuple[str, ...]:
     points = evaluation.operating_points
     estimates = [evaluation.auc, *(point.apcer for point in points), *(point.bpcer for point in points)]
     used = dict.fromkeys(estimate.method for estimate in estimates if estimate.defined)
-    return tuple(_METHODS.get(method, method) for method in used)
+    return tuple(translated(_METHODS.get(method, method)) for method in used)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from finauth_eval.phrases import say, translated
 from finauth_eval.report.tables import Cell, Table, columns, count_cell, row
 from finauth_eval.shown import numbers
 
@@ -26,68 +27,83 @@ def quality_table(evaluation: Evaluation, recommendations: Recommendations | Non
     tied = int(each[each > 1].sum())
     rows = [
         row(
-            "Distinct scores",
+            say("Distinct scores"),
             count_cell(len(counts.scores)),
-            "the finer, the more thresholds make a difference",
+            say("the finer, the more thresholds make a difference"),
         ),
-        row("Samples that share their score with another", count_cell(tied), f"of {numbers.count(scored)}"),
+        row(
+            say("Samples that share their score with another"),
+            count_cell(tied),
+            say("of {n}", n=numbers.count(scored)),
+        ),
     ]
     if scored:
         heaviest = int(np.argmax(each))
         at = numbers.threshold(float(counts.scores[heaviest]))
-        rows.append(row("Most samples at one score", count_cell(int(each[heaviest])), f"at score {at}"))
+        rows.append(
+            row(
+                say("Most samples at one score"),
+                count_cell(int(each[heaviest])),
+                say("at score {score}", score=at),
+            )
+        )
     if recommendations is not None:
         decimals = recommendations.score_decimals
         rows.append(
             row(
-                "Decimals on which thresholds are given",
+                say("Decimals on which thresholds are given"),
                 count_cell(decimals),
-                "the next tick is another policy",
+                say("the next tick is another policy"),
             )
         )
     rows.append(
         row(
-            "Answers with a decision of their own",
+            say("Answers with a decision of their own"),
             count_cell(audit.audited),
-            "the API's result; never the truth",
+            say("the API's result; never the truth"),
         )
     )
     if audit.audited:
         rows += [
-            row("of them not as “score ≥ threshold” says", count_cell(audit.ge_mismatches), "0 is right"),
             row(
-                "of them not as “score > threshold” says",
-                count_cell(audit.gt_mismatches),
-                "differs at ties only",
+                say("of them not as “score ≥ threshold” says"),
+                count_cell(audit.ge_mismatches),
+                say("0 is right"),
             ),
             row(
-                "of them with a score equal to the threshold",
+                say("of them not as “score > threshold” says"),
+                count_cell(audit.gt_mismatches),
+                say("differs at ties only"),
+            ),
+            row(
+                say("of them with a score equal to the threshold"),
                 count_cell(audit.at_threshold),
-                "where the two differ",
+                say("where the two differ"),
             ),
         ]
     rows.append(
         row(
-            "Thresholds seen in the answers",
+            say("Thresholds seen in the answers"),
             Cell(text=_thresholds(audit.thresholds_seen)),
             _mixed(audit.thresholds_seen),
         )
     )
     return Table(
-        caption="Scores and answers",
-        columns=columns("Fact", "Value", "Meaning", texts=("Meaning",)),
+        caption=say("Scores and answers"),
+        columns=columns(say("Fact"), say("Value"), say("Meaning"), texts=(say("Meaning"),)),
         rows=tuple(rows),
     )
 
 
 def _thresholds(seen: tuple[float, ...]) -> str:
     if not seen:
-        return "none"
-    more = f" and {len(seen) - _MOST_THRESHOLDS} more" if len(seen) > _MOST_THRESHOLDS else ""
-    return ", ".join(numbers.short_threshold(value) for value in seen[:_MOST_THRESHOLDS]) + more
+        return say("none")
+    listed = ", ".join(translated(numbers.short_threshold(value)) for value in seen[:_MOST_THRESHOLDS])
+    more = len(seen) - _MOST_THRESHOLDS
+    return say("{thresholds} and {n} more", thresholds=listed, n=more) if more > 0 else listed
 
 
 def _mixed(seen: tuple[float, ...]) -> str:
     if not seen:
-        return "the answers carry no threshold"
-    return "one for all" if len(seen) == 1 else "mixed: the answers were not all decided alike"
+        return say("the answers carry no threshold")
+    return say("one for all") if len(seen) == 1 else say("mixed: the answers were not all decided alike")

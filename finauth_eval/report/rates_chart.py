@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from finauth_eval.phrases import phrase, say, translated
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.layers import Dots, Layer, Line
 from finauth_eval.report.charts.pins import Pin
@@ -37,23 +38,23 @@ if TYPE_CHECKING:
 
 __all__ = ["rates_against_threshold", "reliability"]
 
-_TITLE: Final = "Both errors against the threshold"
+_TITLE: Final = phrase("Both errors against the threshold")
 _PERCENT: Final = LinearScale(low=0.0, high=1.0, as_percent=True)
 
 
 def rates_against_threshold(rates: Sweep, marks: Sequence[Mark]) -> Figure | Missing:
     """APCER (pooled and of the worst type) rising and BPCER falling with the threshold."""
     if not len(rates.scores):
-        return Missing(title=_TITLE, reason="No sample has a score.")
+        return Missing(title=_TITLE, reason=say("No sample has a score."))
     low, high = min(0.0, float(rates.scores[0])), max(1.0, float(rates.scores[-1]))
     if rates.scores[0] < 0 or rates.scores[-1] > 1:
         low, high = float(rates.scores[0]), float(rates.scores[-1])
     low, high = (low, high) if low < high else (low - 0.5, high + 0.5)
     x = np.concatenate([[low], rates.scores])
     lines = [
-        ("genuine", "genuine customers blocked (BPCER)", rates.bpcer),
-        ("attack", "attacks that pass, all types (APCER)", rates.apcer),
-        ("worst", "attacks that pass, worst type at each threshold", rates.worst),
+        ("genuine", say("genuine customers blocked (BPCER)"), rates.bpcer),
+        ("attack", say("attacks that pass, all types (APCER)"), rates.apcer),
+        ("worst", say("attacks that pass, worst type at each threshold"), rates.worst),
     ]
     drawn = [line for line in lines if not np.isnan(line[2]).any()]
     layers: list[Layer] = [
@@ -68,8 +69,8 @@ def rates_against_threshold(rates: Sweep, marks: Sequence[Mark]) -> Figure | Mis
             anchor="rates",
             title=_TITLE,
             description=lead,
-            x=Axis(label="threshold", scale=LinearScale(low=low, high=high)),
-            y=Axis(label="error rate", scale=_PERCENT),
+            x=Axis(label=say("threshold"), scale=LinearScale(low=low, high=high)),
+            y=Axis(label=say("error rate"), scale=_PERCENT),
             layers=layers,
             pins=[Pin(letter=mark.letter, x=mark.threshold) for mark in marks],
             explored="threshold",
@@ -86,12 +87,16 @@ def _to(values: NDArray[np.float64], last: float) -> NDArray[np.float64]:
 
 
 def _lead(rates: Sweep, marks: Sequence[Mark]) -> str:
-    words = "A higher threshold blocks fewer genuine customers and lets more attacks pass"
     if not marks:
-        return words + "."
+        return say("A higher threshold blocks fewer genuine customers and lets more attacks pass.")
     bpcer, apcer, _ = rates.at(marks[0].threshold)
-    at = f"at {numbers.short_threshold(marks[0].threshold)} the two are"
-    return f"{words}; {at} {numbers.percent(bpcer)} and {numbers.percent(apcer)}."
+    return say(
+        "A higher threshold blocks fewer genuine customers and lets more attacks pass; at {threshold} the two are"
+        " {blocked} and {missed}.",
+        threshold=numbers.short_threshold(marks[0].threshold),
+        blocked=numbers.percent(bpcer),
+        missed=numbers.percent(apcer),
+    )
 
 
 def _table(rates: Sweep, marks: Sequence[Mark], low: float, high: float) -> Table:
@@ -103,32 +108,41 @@ def _table(rates: Sweep, marks: Sequence[Mark], low: float, high: float) -> Tabl
         key = letter_of(at, marks)
         rows.append(row(threshold_cell(at, key=key), share_cell(bpcer), share_cell(apcer), share_cell(worst)))
     return Table(
-        caption="Error rates by threshold",
-        columns=columns("Threshold", "BPCER", "APCER, all types", "APCER, worst type"),
+        caption=say("Error rates by threshold"),
+        columns=columns(say("Threshold"), "BPCER", say("APCER, all types"), say("APCER, worst type")),
         rows=tuple(rows),
-        note="Steps of a twentieth and the lettered thresholds; the chart is drawn from every distinct score.",
+        note=say(
+            "Steps of a twentieth and the lettered thresholds; the chart is drawn from every distinct score."
+        ),
     )
 
 
 def reliability(calibration: Calibration) -> Figure | Missing:
     """Whether a score can be read as the probability of an attack."""
-    title = "Can the score be read as a probability?"
+    title = say("Can the score be read as a probability?")
     bins = [part for part in calibration.reliability if part.attack_share.defined]
     if not bins:
-        return Missing(title=title, reason="No bin of scores holds a sample.")
+        return Missing(title=title, reason=say("No bin of scores holds a sample."))
     shares = [part.attack_share for part in bins]
     off = [part for part in bins if not part.attack_share.low <= part.mean_score <= part.attack_share.high]
     lead = (
-        f"In {len(off)} of {len(bins)} bins the mean score lies outside the interval of the share of attacks."
+        say(
+            "In {n} of {total} bins the mean score lies outside the interval of the share of attacks.",
+            n=len(off),
+            total=len(bins),
+        )
         if off
-        else f"In all {len(bins)} bins the mean score lies within the interval of the share of attacks."
+        else say(
+            "In all {total} bins the mean score lies within the interval of the share of attacks.",
+            total=len(bins),
+        )
     )
     chart = plot(
         anchor="reliability",
-        title="Reliability",
+        title=say("Reliability"),
         description=lead,
-        x=Axis(label="mean score in the bin", scale=LinearScale(low=0.0, high=1.0)),
-        y=Axis(label="attacks in the bin", scale=_PERCENT),
+        x=Axis(label=say("mean score in the bin"), scale=LinearScale(low=0.0, high=1.0)),
+        y=Axis(label=say("attacks in the bin"), scale=_PERCENT),
         layers=[
             Line(x=np.array([0.0, 1.0]), y=np.array([0.0, 1.0]), look="reference"),
             Dots(
@@ -142,8 +156,8 @@ def reliability(calibration: Calibration) -> Figure | Missing:
         explored="threshold",
     )
     table = Table(
-        caption="Reliability bins",
-        columns=columns("Score", "Samples", "Mean score", "Share of attacks"),
+        caption=say("Reliability bins"),
+        columns=columns(say("Score"), say("Samples"), say("Mean score"), say("Share of attacks")),
         rows=tuple(
             row(
                 f"{part.low:.2f}–{part.high:.2f}",
@@ -160,27 +174,31 @@ def reliability(calibration: Calibration) -> Figure | Missing:
         lead=lead,
         chart=chart,
         keys=(
-            Key(look="main", shape="range", label="bins with intervals"),
-            Key(look="reference", label="score = probability"),
+            Key(look="main", shape="range", label=say("bins with intervals")),
+            Key(look="reference", label=say("score = probability")),
         ),
         marks=(),
-        notes=(_scores_of(calibration), "At this data's mix of classes; another mix moves every bin."),
+        notes=(
+            _scores_of(calibration),
+            say("At this data's mix of classes; another mix moves every bin."),
+        ),
         table=table,
     )
 
 
 def _scores_of(calibration: Calibration) -> str:
     named = (
-        ("Brier score", "brier"),
-        ("expected calibration error", "ece"),
+        (say("Brier score"), "brier"),
+        (say("expected calibration error"), "ece"),
         ("Cllr", "cllr"),
-        ("min-Cllr", "min_cllr"),
+        (say("min-Cllr"), "min_cllr"),
     )
     parts = []
     for words, field in named:
         value = getattr(calibration, field)
         if math.isnan(value):
-            parts.append(f"{words} undefined ({calibration.reasons.get(field, 'no reason given')})")
+            why = translated(calibration.reasons.get(field, phrase("no reason given")))
+            parts.append(say("{figure} undefined ({why})", figure=words, why=why))
         else:
             parts.append(f"{words} {value:.3f}")
     text = ", ".join(parts)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
+from finauth_eval.phrases import marked, say
 from finauth_eval.report.tables import Cell, Table, area_cell, columns, rate_cell, row, score_cell
+from finauth_eval.report.wording import why_undefined
 from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
@@ -22,19 +22,24 @@ def summary_table(evaluation: Evaluation) -> Table:
     """AUC, partial AUC, average precision, EER, BPCER10, 20 and 100, each with what it means."""
     part = evaluation.partial_auc
     return Table(
-        caption="Figures without a chosen threshold",
-        columns=columns("Figure", "Value", "Meaning", texts=("Meaning",)),
+        caption=say("Figures without a chosen threshold"),
+        columns=columns(say("Figure"), say("Value"), say("Meaning"), texts=(say("Meaning"),)),
         rows=(
-            row("AUC", area_cell(evaluation.auc), "how often an attack scores above a genuine sample"),
+            row("AUC", area_cell(evaluation.auc), say("how often an attack scores above a genuine sample")),
             row(
-                "Partial AUC",
+                say("Partial AUC"),
                 score_cell(part.mcclish),
-                f"the same where at most {numbers.limit(part.max_bpcer)} of genuine are blocked (McClish)",
+                say(
+                    "the same where at most {limit} of genuine are blocked (McClish)",
+                    limit=numbers.limit(part.max_bpcer),
+                ),
             ),
             row(
-                "Average precision", area_cell(evaluation.average_precision), "at this data's mix of classes"
+                say("Average precision"),
+                area_cell(evaluation.average_precision),
+                say("at this data's mix of classes"),
             ),
-            row("EER", _equal_error(evaluation.eer), "both errors equal, on the interpolated curve"),
+            row("EER", _equal_error(evaluation.eer), say("both errors equal, on the interpolated curve")),
             *(_fixed(key, found) for key, found in evaluation.bpcer_at_apcer.items()),
         ),
     )
@@ -42,9 +47,13 @@ def summary_table(evaluation: Evaluation) -> Table:
 
 def _equal_error(eer: EqualErrorRate) -> Cell:
     if math.isnan(eer.linear):
-        return Cell(text=numbers.NOT_KNOWN, note=eer.reason or "undefined")
+        return Cell(text=numbers.NOT_KNOWN, note=why_undefined(eer.reason))
     limits = "" if math.isnan(eer.low) else f" ({numbers.interval(eer.low, eer.high)})"
-    others = f"nearest {numbers.percent(eer.nearest)}, on the hull {numbers.percent(eer.rocch)}"
+    others = say(
+        "nearest {nearest}, on the hull {hull}",
+        nearest=numbers.percent(eer.nearest),
+        hull=numbers.percent(eer.rocch),
+    )
     return Cell(text=numbers.percent(eer.linear) + limits, value=eer.linear, note=others)
 
 
@@ -54,7 +63,9 @@ def _fixed(key: str, found: ThresholdAtApcer) -> tuple[Cell, ...]:
     return row(
         f"BPCER{key}",
         value,
-        Markup("genuine blocked while at most {} of any attack type pass; of all pooled: {}").format(
-            limit, numbers.rate(found.pooled)
+        marked(
+            "genuine blocked while at most {limit} of any attack type pass; of all pooled: {rate}",
+            limit=limit,
+            rate=numbers.rate(found.pooled),
         ),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from finauth_eval.report.wording import why_undefined
 from finauth_eval.shown import numbers
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def area_cell(estimate: Estimate, *, flag: str | None = None) -> Cell:
 
 def _estimate_cell(estimate: Estimate, text: str, *, flag: str | None, note: str | None) -> Cell:
     if not estimate.defined:
-        return Cell(text=numbers.NOT_KNOWN, note=estimate.reason or "undefined", flag=flag)
+        return Cell(text=numbers.NOT_KNOWN, note=why_undefined(estimate.reason), flag=flag)
     return Cell(text=text, value=estimate.value, note=note, flag=flag)
 
 

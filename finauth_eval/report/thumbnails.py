@@ -22,7 +22,7 @@ from markupsafe import Markup
 
 from finauth_eval.errors import InputError, MissingExtra
 from finauth_eval.media import forget_folders, pixels_of, read_media, sniff
-from finauth_eval.report.wording import times
+from finauth_eval.phrases import counted, phrase, say
 from finauth_eval.shown.text import shorten, visible
 
 if TYPE_CHECKING:
@@ -70,8 +70,11 @@ class Thumbnails:
         """Why not every sample has a picture; ``None`` where each has."""
         if not self.missing:
             return None
-        reasons = "; ".join(f"{times(n, 'content')} {why}" for why, n in self.missing.items())
-        return f"No picture of every sample: {reasons}."
+        reasons = "; ".join(
+            say("{contents} {why}", contents=counted("{n} content", "{n} contents", n), why=why)
+            for why, n in self.missing.items()
+        )
+        return say("No picture of every sample: {reasons}.", reasons=reasons)
 
 
 def thumbnails_of(wanted: Collection[str], folder: Path | str) -> Thumbnails:
@@ -98,13 +101,13 @@ def thumbnails_of(wanted: Collection[str], folder: Path | str) -> Thumbnails:
     for place, digest in enumerate(chosen):
         content = found.get(digest)
         if place >= MOST:
-            missing[f"beyond the first {MOST}"] += 1
+            missing[phrase("beyond the first {most}", most=MOST)] += 1
         elif content is None:
-            missing["not in the folder"] += 1
+            missing[phrase("not in the folder")] += 1
         elif (picture := _thumbnail(content)) is None:
-            missing["could not be decoded"] += 1
+            missing[phrase("could not be decoded")] += 1
         elif len(picture.address) > left:
-            missing[f"beyond {MOST_BYTES // 1000} kB"] += 1
+            missing[phrase("beyond {most} kB", most=MOST_BYTES // 1000)] += 1
         else:
             left -= len(picture.address)
             made[digest] = picture

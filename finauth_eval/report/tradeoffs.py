@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from finauth_eval.metrics.curves import det_curve, precision_recall_curve, roc_curve
+from finauth_eval.phrases import phrase, say
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.layers import Line
 from finauth_eval.report.charts.pins import Pin
@@ -28,22 +29,28 @@ if TYPE_CHECKING:
 __all__ = ["det", "precision_recall", "roc", "roc_log"]
 
 _PERCENT: Final = LinearScale(low=0.0, high=1.0, as_percent=True)
-_BLOCKED: Final = "genuine customers blocked (BPCER)"
-_CAUGHT: Final = "attacks caught (1 − APCER)"
-_PASSED: Final = "attacks that pass (APCER)"
+_BLOCKED: Final = phrase("genuine customers blocked (BPCER)")
+_CAUGHT: Final = phrase("attacks caught (1 − APCER)")
+_PASSED: Final = phrase("attacks that pass (APCER)")
 
 
 def roc(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
     """Attacks caught against genuine customers blocked."""
     curve = roc_curve(evaluation.score_counts)
-    lead = (
-        f"Blocking at most 1% of genuine customers catches {_share(_best(curve, 0.01))} of the attacks;"
-        f" blocking at most 5% catches {_share(_best(curve, 0.05))}."
+    lead = say(
+        "Blocking at most {few} of genuine customers catches {some} of the attacks; blocking at most {more} catches"
+        " {most}.",
+        few=numbers.limit(0.01),
+        some=_share(_best(curve, 0.01)),
+        more=numbers.limit(0.05),
+        most=_share(_best(curve, 0.05)),
     )
     chart = plot(
         anchor="roc",
-        title="ROC curve",
-        description=f"{lead} The area under the curve is {numbers.area(evaluation.auc)}.",
+        title=say("ROC curve"),
+        description=say(
+            "{lead} The area under the curve is {area}.", lead=lead, area=numbers.area(evaluation.auc)
+        ),
         x=Axis(label=_BLOCKED, scale=_PERCENT),
         y=Axis(label=_CAUGHT, scale=_PERCENT),
         layers=[
@@ -54,13 +61,13 @@ def roc(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
         pinned="curve",
         explored="bpcer caught",
     )
-    area = f"all attacks, area {numbers.area(evaluation.auc)}"
+    area = say("all attacks, area {area}", area=numbers.area(evaluation.auc))
     return Figure(
         id="roc",
-        title="ROC: caught against blocked",
+        title=say("ROC: caught against blocked"),
         lead=lead,
         chart=chart,
-        keys=(Key(look="main", label=area), Key(look="reference", label="guessing")),
+        keys=(Key(look="main", label=area), _guessing()),
         marks=tuple(marks),
         notes=(),
         table=_roc_table(curve),
@@ -72,13 +79,18 @@ def roc_log(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figu
     curve = roc_curve(evaluation.score_counts)
     n = int(evaluation.score_counts.bona_fide.sum())
     low = 10.0 ** np.floor(np.log10(min(0.1, 1.0 / n)))
-    lead = f"With no genuine customer blocked in this data, {_share(_best(curve, 0.0))} of the attacks are caught."
+    lead = say(
+        "With no genuine customer blocked in this data, {caught} of the attacks are caught.",
+        caught=_share(_best(curve, 0.0)),
+    )
     guess = np.geomspace(low, 1.0, 60)
     chart = plot(
         anchor="roc-log",
-        title="ROC curve, logarithmic",
+        title=say("ROC curve, logarithmic"),
         description=lead,
-        x=Axis(label=f"{_BLOCKED}, logarithmic", scale=LogScale(low=low, high=1.0)),
+        x=Axis(
+            label=say("genuine customers blocked (BPCER), logarithmic"), scale=LogScale(low=low, high=1.0)
+        ),
         y=Axis(label=_CAUGHT, scale=_PERCENT),
         layers=[Line(x=guess, y=guess, look="reference"), Line(x=curve.x, y=curve.y, look="main")],
         pins=_roc_pins(rates, marks),
@@ -87,15 +99,17 @@ def roc_log(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figu
     )
     return Figure(
         id="roc-log",
-        title="ROC, few customers blocked",
+        title=say("ROC, few customers blocked"),
         lead=lead,
         chart=chart,
-        keys=(Key(look="main", label="all attacks"), Key(look="reference", label="guessing")),
+        keys=(_all_attacks(), _guessing()),
         marks=tuple(marks),
         notes=(
-            (
-                f"A logarithmic axis has no zero: what blocks nobody is drawn at the left edge. One of"
-                f" {numbers.count(n)} genuine samples is {numbers.percent(1 / n, n=n)}; left of it nothing is measured."
+            say(
+                "A logarithmic axis has no zero: what blocks nobody is drawn at the left edge. One of {n} genuine samples"
+                " is {share}; left of it nothing is measured.",
+                n=numbers.count(n),
+                share=numbers.percent(1 / n, n=n),
             ),
         ),
         table=_roc_table(curve, up_to=0.1),
@@ -108,7 +122,11 @@ def precision_recall(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]
     curve = precision_recall_curve(counts)
     genuine, attack = int(counts.bona_fide.sum()), int(counts.attack.sum())
     share = attack / (genuine + attack)
-    lead = f"Average precision is {numbers.area(evaluation.average_precision)}; guessing would reach {_share(share)}."
+    lead = say(
+        "Average precision is {area}; guessing would reach {share}.",
+        area=numbers.area(evaluation.average_precision),
+        share=_share(share),
+    )
     pins = []
     for mark in marks:
         bpcer, apcer, _ = rates.at(mark.threshold)
@@ -117,10 +135,10 @@ def precision_recall(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]
             pins.append(Pin(letter=mark.letter, x=1 - apcer, y=(1 - apcer) * attack / blocked))
     chart = plot(
         anchor="pr",
-        title="Precision-recall curve",
+        title=say("Precision-recall curve"),
         description=lead,
-        x=Axis(label="attacks caught (recall)", scale=_PERCENT),
-        y=Axis(label="precision", scale=_PERCENT),
+        x=Axis(label=say("attacks caught (recall)"), scale=_PERCENT),
+        y=Axis(label=say("precision"), scale=_PERCENT),
         layers=[
             Line(x=np.array([0.0, 1.0]), y=np.array([share, share]), look="reference"),
             Line(x=curve.x, y=curve.y, look="main"),
@@ -131,15 +149,16 @@ def precision_recall(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]
     )
     return Figure(
         id="pr",
-        title="Precision and recall",
+        title=say("Precision and recall"),
         lead=lead,
         chart=chart,
-        keys=(Key(look="main", label="all attacks"), Key(look="reference", label="guessing")),
+        keys=(_all_attacks(), _guessing()),
         marks=tuple(marks),
         notes=(
-            (
-                f"Precision depends on the mix: {_share(share)} of the samples here are attacks. In traffic with fewer"
-                " attacks it is lower."
+            say(
+                "Precision depends on the mix: {share} of the samples here are attacks. In traffic with fewer attacks it"
+                " is lower.",
+                share=_share(share),
             ),
         ),
         table=_pr_table(curve),
@@ -152,13 +171,14 @@ def det(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
     points = [rates.at(mark.threshold)[:2] for mark in marks]
     scale = _det_scale(curve, points)
     ends = int(((curve.x <= 0) | (curve.x >= 1) | (curve.y <= 0) | (curve.y >= 1)).sum())
-    lead = (
-        f"Both errors are equally frequent at {_share(evaluation.eer.linear)}, near threshold"
-        f" {numbers.short_threshold(round(evaluation.eer.threshold, 4))}."
+    lead = say(
+        "Both errors are equally frequent at {share}, near threshold {threshold}.",
+        share=_share(evaluation.eer.linear),
+        threshold=numbers.short_threshold(round(evaluation.eer.threshold, 4)),
     )
     chart = plot(
         anchor="det",
-        title="DET curve",
+        title=say("DET curve"),
         description=lead,
         x=Axis(label=_BLOCKED, scale=scale),
         y=Axis(label=_PASSED, scale=scale),
@@ -176,20 +196,34 @@ def det(evaluation: Evaluation, rates: Sweep, marks: Sequence[Mark]) -> Figure:
     )
     return Figure(
         id="det",
-        title="DET: the two errors against each other",
+        title=say("DET: the two errors against each other"),
         lead=lead,
         chart=chart,
-        keys=(Key(look="main", label="all attacks"), Key(look="reference", label="both errors equal")),
+        keys=(_all_attacks(), Key(look="reference", label=say("both errors equal"))),
         marks=tuple(marks),
         notes=(
-            (
+            say(
                 "On normal-deviate axes a curve of two bell-shaped score distributions is straight; nearer to the lower"
-                f" left is better. Rates of 0% and 100% lie at infinity: {numbers.count(ends)} of {numbers.count(len(curve.x))}"
-                f" points are there and not drawn, nor are points and thresholds beyond {100 * scale.low:g}% and {100 * scale.high:g}%."
+                " left is better. Rates of {none} and {all} lie at infinity: {n} of {total} points are there and not"
+                " drawn, nor are points and thresholds beyond {low} and {high}.",
+                none=numbers.limit(0.0),
+                all=numbers.limit(1.0),
+                n=numbers.count(ends),
+                total=numbers.count(len(curve.x)),
+                low=f"{100 * scale.low:g}%",
+                high=f"{100 * scale.high:g}%",
             ),
         ),
         table=_det_table(curve),
     )
+
+
+def _all_attacks() -> Key:
+    return Key(look="main", label=say("all attacks"))
+
+
+def _guessing() -> Key:
+    return Key(look="reference", label=say("guessing"))
 
 
 def _within(curve: Curve, scale: ProbitScale) -> Line:
@@ -238,8 +272,12 @@ def _roc_table(curve: Curve, *, up_to: float = 1.0) -> Table:
     within = int(np.searchsorted(curve.x, up_to, side="right"))
     shown = rows_to_show(within)
     return Table(
-        caption="Points of the ROC curve" + (f" up to {numbers.limit(up_to)} blocked" if up_to < 1 else ""),
-        columns=columns("Threshold", "Genuine blocked (BPCER)", "Attacks caught (1 − APCER)"),
+        caption=(
+            say("Points of the ROC curve up to {limit} blocked", limit=numbers.limit(up_to))
+            if up_to < 1
+            else say("Points of the ROC curve")
+        ),
+        columns=columns(say("Threshold"), say("Genuine blocked (BPCER)"), say("Attacks caught (1 − APCER)")),
         rows=tuple(row(_threshold(curve, k), share_cell(curve.x[k]), share_cell(curve.y[k])) for k in shown),
         note=thinned_words(shown, within),
     )
@@ -248,8 +286,8 @@ def _roc_table(curve: Curve, *, up_to: float = 1.0) -> Table:
 def _pr_table(curve: Curve) -> Table:
     shown = rows_to_show(len(curve.x))
     return Table(
-        caption="Points of the precision-recall curve",
-        columns=columns("Threshold", "Attacks caught (recall)", "Precision", "F1"),
+        caption=say("Points of the precision-recall curve"),
+        columns=columns(say("Threshold"), say("Attacks caught (recall)"), say("Precision"), "F1"),
         rows=tuple(
             row(
                 _threshold(curve, k),
@@ -271,8 +309,8 @@ def _f1(curve: Curve, k: int) -> float:
 def _det_table(curve: Curve) -> Table:
     shown = rows_to_show(len(curve.x))
     return Table(
-        caption="Points of the DET curve",
-        columns=columns("Threshold", "Genuine blocked (BPCER)", "Attacks that pass (APCER)"),
+        caption=say("Points of the DET curve"),
+        columns=columns(say("Threshold"), say("Genuine blocked (BPCER)"), say("Attacks that pass (APCER)")),
         rows=tuple(row(_threshold(curve, k), share_cell(curve.x[k]), share_cell(curve.y[k])) for k in shown),
         note=thinned_words(shown, len(curve.x)),
     )

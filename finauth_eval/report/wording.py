@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from finauth_eval.phrases import say, translated
+from finauth_eval.phrases import counted, phrase, say, translated
 from finauth_eval.recommendation import (
     AcceptReviewReject,
     BestFBeta,
@@ -20,34 +20,34 @@ from finauth_eval.shown import numbers
 from finauth_eval.shown.text import shorten, visible
 
 if TYPE_CHECKING:
-    from finauth_eval.recommendation import Recommendation
+    from finauth_eval.recommendation import Need, Recommendation
 
 __all__ = ["needs_words", "policy_words", "reason_words", "source_words", "times", "why_undefined"]
 
 _SOURCES: Final = {
-    "run": "the threshold in use",
-    "default": "the default",
-    "requested": "asked for",
+    "run": phrase("the threshold in use"),
+    "default": phrase("the default"),
+    "requested": phrase("asked for"),
 }
 
-_CLASSES: Final = {"bona_fide": "genuine samples", "attack": "attacks"}
+_CLASSES: Final = frozenset({"bona_fide", "attack"})
 _NAMED_TYPES: Final = 3
 
 _REASONS: Final = {
-    "no_face_found": "no face found",
-    "invalid_image_size": "picture too small or too large",
-    "image_error_unsupported_format": "not a picture that can be read",
-    "too_large": "file too large for the API",
-    "bad_arguments": "request refused as malformed",
-    "bad_response": "answer could not be read",
-    "gave_up": "gave up after repeated temporary errors",
-    "ambiguous": "sent, but no answer came: it may have been billed",
-    "missing": "file missing",
-    "unreadable": "file unreadable",
-    "empty": "file empty",
-    "over_size": "file over the size limit",
-    "outside_root": "file outside the dataset's folder",
-    "not_a_file": "not a file",
+    "no_face_found": phrase("no face found"),
+    "invalid_image_size": phrase("picture too small or too large"),
+    "image_error_unsupported_format": phrase("not a picture that can be read"),
+    "too_large": phrase("file too large for the API"),
+    "bad_arguments": phrase("request refused as malformed"),
+    "bad_response": phrase("answer could not be read"),
+    "gave_up": phrase("gave up after repeated temporary errors"),
+    "ambiguous": phrase("sent, but no answer came: it may have been billed"),
+    "missing": phrase("file missing"),
+    "unreadable": phrase("file unreadable"),
+    "empty": phrase("file empty"),
+    "over_size": phrase("file over the size limit"),
+    "outside_root": phrase("file outside the dataset's folder"),
+    "not_a_file": phrase("not a file"),
 }
 
 
@@ -58,8 +58,10 @@ def policy_words(policy: Policy) -> str:
         >>> policy_words(MaxBpcer(0.01)), policy_words(MaxApcer(0.05))
         ('Block at most 1% of genuine customers', 'Let at most 5% of any attack type pass')
     """
-    kept = "".join(f", and {own[:1].lower()}{own[1:]}" for own in map(policy_words, _promises(policy)))
-    return f"{_goal_words(policy)}{kept}"
+    words = _goal_words(policy)
+    for own in map(policy_words, _promises(policy)):
+        words = say("{goal}, and {other}", goal=words, other=f"{own[:1].lower()}{own[1:]}")
+    return words
 
 
 def _promises(policy: Policy) -> tuple[Policy, ...]:
@@ -69,44 +71,56 @@ def _promises(policy: Policy) -> tuple[Policy, ...]:
 def _goal_words(policy: Policy) -> str:
     match policy:
         case MaxBpcer(target=target):
-            return f"Block at most {numbers.limit(target)} of genuine customers"
-        case MaxApcer(target=target, pooled=pooled):
-            whom = "all attacks together" if pooled else "any attack type"
-            return f"Let at most {numbers.limit(target)} of {whom} pass"
+            return say("Block at most {limit} of genuine customers", limit=numbers.limit(target))
+        case MaxApcer(target=target, pooled=True):
+            return say("Let at most {limit} of all attacks together pass", limit=numbers.limit(target))
+        case MaxApcer(target=target):
+            return say("Let at most {limit} of any attack type pass", limit=numbers.limit(target))
         case MinCost(miss=miss, alarm=alarm, prior=prior):
-            return (
-                f"Spend least, when a missed attack costs {miss:g}, a blocked customer {alarm:g},"
-                f" and {numbers.limit(prior)} of the traffic is attacks"
+            return say(
+                "Spend least, when a missed attack costs {miss}, a blocked customer {alarm}, and {prior} of the traffic"
+                " is attacks",
+                miss=f"{miss:g}",
+                alarm=f"{alarm:g}",
+                prior=numbers.limit(prior),
             )
         case AcceptReviewReject(miss=miss, alarm=alarm, prior=prior, review=None, capacity=float(capacity)):
-            return (
-                f"Review at most {numbers.limit(capacity)} of the traffic and spend least, when a missed attack costs"
-                f" {miss:g}, a blocked customer {alarm:g}, and {numbers.limit(prior)} of the traffic is attacks"
+            return say(
+                "Review at most {capacity} of the traffic and spend least, when a missed attack costs {miss}, a blocked"
+                " customer {alarm}, and {prior} of the traffic is attacks",
+                capacity=numbers.limit(capacity),
+                miss=f"{miss:g}",
+                alarm=f"{alarm:g}",
+                prior=numbers.limit(prior),
             )
         case AcceptReviewReject(miss=miss, alarm=alarm, prior=prior, review=float(review)):
-            return (
-                f"Review at {review:g} each and spend least, when a missed attack costs {miss:g}, a blocked customer"
-                f" {alarm:g}, and {numbers.limit(prior)} of the traffic is attacks"
+            return say(
+                "Review at {review} each and spend least, when a missed attack costs {miss}, a blocked customer"
+                " {alarm}, and {prior} of the traffic is attacks",
+                review=f"{review:g}",
+                miss=f"{miss:g}",
+                alarm=f"{alarm:g}",
+                prior=numbers.limit(prior),
             )
         case EqualError():
-            return "Let attacks pass as often as customers are blocked (EER)"
+            return say("Let attacks pass as often as customers are blocked (EER)")
         case Youden():
-            return "The greatest sum of both rates of right decisions (Youden)"
+            return say("The greatest sum of both rates of right decisions (Youden)")
         case BestFBeta(beta=beta):
-            return f"The best balance of precision and attacks caught (F{beta:g})"
+            return say("The best balance of precision and attacks caught (F{beta})", beta=f"{beta:g}")
         case _:
-            words = policy.describe()
+            words = translated(policy.describe())
             return words[:1].upper() + words[1:]
 
 
 def source_words(source: str) -> str:
     """Where an operating point's threshold comes from."""
-    return _SOURCES.get(source, source.replace("_", " "))
+    return translated(_SOURCES[source]) if source in _SOURCES else source.replace("_", " ")
 
 
 def reason_words(reason: str) -> str:
     """Why a sample has no score; a word of the API that is not known here is shown as it came."""
-    return _REASONS.get(reason, reason)
+    return translated(_REASONS.get(reason, reason))
 
 
 def why_undefined(reason: str | None) -> str:
@@ -125,17 +139,28 @@ def needs_words(item: Recommendation) -> str:
     required = numbers.count(max(need.required for need in lacking.values()))
     by_type = isinstance(item.policy, MaxApcer) and not item.policy.pooled and "attack" not in lacking
     if set(lacking) <= set(_CLASSES) and not by_type:
-        return "needs " + " and ".join(
-            f"{numbers.count(need.required)} independent {_CLASSES[name]} (has {numbers.count(need.has)})"
-            for name, need in lacking.items()
-        )
+        wanted = [_class_needs(name, need) for name, need in lacking.items()]
+        if len(wanted) == 1:
+            return say("needs {wanted}", wanted=wanted[0])
+        return say("needs {wanted} and {others}", wanted=wanted[0], others=wanted[1])
     named = [
-        f"“{shorten(visible(name), 40)}” has {numbers.count(need.has)}"
+        say("“{name}” has {n}", name=shorten(visible(name), 40), n=numbers.count(need.has))
         for name, need in islice(lacking.items(), _NAMED_TYPES)
     ]
     more = len(lacking) - len(named)
-    rest = [f"{times(more, 'further type falls', 'further types fall')} short"] if more > 0 else []
-    return f"needs {required} independent attacks of each type: {', '.join([*named, *rest])}"
+    rest = [counted("{n} further type falls short", "{n} further types fall short", more)] if more > 0 else []
+    return say(
+        "needs {required} independent attacks of each type: {types}",
+        required=required,
+        types=", ".join([*named, *rest]),
+    )
+
+
+def _class_needs(name: str, need: Need) -> str:
+    gaps = {"required": numbers.count(need.required), "has": numbers.count(need.has)}
+    if name == "attack":
+        return say("{required} independent attacks (has {has})", **gaps)
+    return say("{required} independent genuine samples (has {has})", **gaps)
 
 
 def times(number: int, one: str, many: str | None = None) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from markupsafe import Markup, escape
 
+from finauth_eval.phrases import translated
 from finauth_eval.report.charts import svg
 from finauth_eval.report.charts.frame import Axis, Frame
 from finauth_eval.report.charts.pins import pins_on_curve, rules_with_pins
@@ -91,8 +92,8 @@ def picture(
     """The outer element: an image with a name, a description and its own coordinates."""
     return svg.element(
         "svg",
-        svg.element("title", escape(visible(title)), id=f"{anchor}-title"),
-        svg.element("desc", escape(visible(description)), id=f"{anchor}-desc"),
+        svg.element("title", escape(visible(translated(title))), id=f"{anchor}-title"),
+        svg.element("desc", escape(visible(translated(description))), id=f"{anchor}-desc"),
         inner,
         class_="chart",
         role="img",

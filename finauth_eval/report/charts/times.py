@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from finauth_eval.phrases import phrase, say
 from finauth_eval.report.charts.scales import Tick
 
 __all__ = ["TimeScale"]
@@ -21,7 +22,10 @@ _STEPS: Final = (
     7 * _DAY, 14 * _DAY,
 )  # fmt: skip
 _MONTHS: Final = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200)
-_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_NAMES: Final = (
+    phrase("Jan"), phrase("Feb"), phrase("Mar"), phrase("Apr"), phrase("May"), phrase("Jun"), phrase("Jul"),
+    phrase("Aug"), phrase("Sep"), phrase("Oct"), phrase("Nov"), phrase("Dec"),
+)  # fmt: skip
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -62,15 +66,15 @@ class TimeScale:
         for month in range(-(-first // step) * step, last + 1, step):
             at = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
             if start <= at:
-                yield Tick(
-                    value=at.timestamp(), label=str(at.year) if step >= 12 else f"{_month(at)} {at.year}"
-                )
+                words = str(at.year) if step >= 12 else say("{month} {year}", month=_month(at), year=at.year)
+                yield Tick(value=at.timestamp(), label=words)
 
 
 def _tick(value: float, step: int) -> Tick:
     at = _EPOCH + timedelta(seconds=value)
     clock = f"{at:%H:%M:%S}" if step < 60 else f"{at:%H:%M}"
-    return Tick(value=value, label=f"{at.day} {_month(at)}" if step >= _DAY else clock)
+    words = say("{day} {month}", day=at.day, month=_month(at)) if step >= _DAY else clock
+    return Tick(value=value, label=words)
 
 
 def _month(at: datetime) -> str:
