@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 # the functions whose texts are translated
-KEYWORDS := -k say -k phrase -k marked -k plural:1,2 -k counted:1,2 -k _ -k gettext -k ngettext:1,2
+KEYWORDS := -k say -k phrase -k marked -k gapped -k plural:1,2 -k counted:1,2 -k _ -k gettext -k ngettext:1,2
 
 .PHONY: demo test check simulate bench notebooks sample-reports languages clean
 .DEFAULT_GOAL := demo

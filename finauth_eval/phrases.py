@@ -25,6 +25,7 @@ __all__ = [
     "Language",
     "Phrase",
     "counted",
+    "gapped",
     "joined",
     "language",
     "looked_up",
@@ -155,6 +156,11 @@ def marked(template: str, /, **values: object) -> Markup:
     found = template if _spoken.get() == "en" else _catalogue(_spoken.get()).gettext(template)
     # the template is a literal of ours or of our catalogue
     return Markup(found).format(**{key: _value(value) for key, value in values.items()})  # noqa: S704 - see above
+
+
+def gapped(template: str, /) -> str:
+    """A text of a page with its gaps still open, for a script to fill."""
+    return _catalogue(_spoken.get()).gettext(template)
 
 
 def language() -> Language:

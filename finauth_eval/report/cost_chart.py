@@ -71,8 +71,11 @@ def costs_against_threshold(explorer: Explorer, marks: Sequence[Mark]) -> Figure
     )
     least = least_cost_at(side, assumed)
     lead = say(
-        "{assumed}: {n} decisions cost least at {threshold}, {cost} on these samples.",
-        assumed=_words(assumed),
+        "With {prior} attacks in the traffic, {miss} for a missed attack and {alarm} for a blocked customer: {n}"
+        " decisions cost least at {threshold}, {cost} on these samples.",
+        prior=numbers.limit(assumed.prior),
+        miss=f"{assumed.miss:g}",
+        alarm=f"{assumed.alarm:g}",
         n=numbers.count(DECISIONS),
         threshold=numbers.threshold(least.threshold),
         cost=numbers.amount(least.cost),

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from finauth_eval.comparison import Comparison
 from finauth_eval.evaluation import Evaluation
-from finauth_eval.phrases import speaking
+from finauth_eval.phrases import say, speaking
 from finauth_eval.report.cost_chart import costs_against_threshold
 from finauth_eval.report.explorer import Explorer, explorer_of
 from finauth_eval.report.explorer.assumptions import assumed
@@ -41,10 +41,12 @@ class Exploration:
 
     Attributes:
         page: The page, self-contained; it can be written to a file as well.
+        title: Of the frame, for those who do not see it.
         height: Of the frame in a notebook, in pixels.
     """
 
     page: str
+    title: str = "Threshold explorer"
     height: int = 900
 
     def _repr_html_(self) -> str:
@@ -53,10 +55,10 @@ class Exploration:
         JupyterLab leaves frames out of notebooks that are not trusted.
         """
         frame = Markup(
-            '<iframe title="Threshold explorer" sandbox="allow-scripts" width="100%" height="{}" frameborder="0"'
+            '<iframe title="{}" sandbox="allow-scripts" width="100%" height="{}" frameborder="0"'
             ' srcdoc="{}"></iframe>'
         )
-        return str(frame.format(self.height, self.page))
+        return str(frame.format(self.title, self.height, self.page))
 
 
 def explore(
@@ -95,11 +97,11 @@ def _exploration(
 ) -> Exploration:
     if isinstance(result, Evaluation):
         explorer, figures = _of_evaluation(result, recommendations)
-        title = result.provenance.dataset_name or "Threshold explorer"
+        title = result.provenance.dataset_name or say("Threshold explorer")
     elif isinstance(result, Comparison):
         if recommendations is not None:
             raise TypeError("recommendations belong to one run; leave them out where two are explored")
-        explorer, figures, title = _of_comparison(result), (), "Two runs under one threshold"
+        explorer, figures, title = _of_comparison(result), (), say("Two runs under one threshold")
     else:
         raise TypeError(f"{type(result).__name__} cannot be explored; expected an Evaluation or a Comparison")
     page = render(
@@ -111,7 +113,7 @@ def _exploration(
         explorer_figures=figures,
         policy_link="",  # a frame without rights may not save files; the text can be copied
     )
-    return Exploration(page=page, height=height)
+    return Exploration(page=page, title=say("Threshold explorer"), height=height)
 
 
 def _of_evaluation(
@@ -136,7 +138,7 @@ def _of_comparison(comparison: Comparison) -> Explorer:
     at = int(np.searchsorted(grid, comparison.thresholds[0]))
     sides = tuple(
         _side(own, grid, at, name=name, confidence=comparison.confidence)
-        for name, own in zip(("Run A", "Run B"), samples, strict=True)
+        for name, own in zip((say("Run A"), say("Run B")), samples, strict=True)
     )
     own_thresholds = dict(zip("AB", comparison.thresholds, strict=True))
     apart = comparison.thresholds[0] != comparison.thresholds[1]
@@ -147,7 +149,11 @@ def _of_comparison(comparison: Comparison) -> Explorer:
         at=at,
         assumptions=assumed(None),
         marks=tuple(
-            Mark(letter=letter, threshold=threshold, names=(f"the threshold of run {letter}",))
+            Mark(
+                letter=letter,
+                threshold=threshold,
+                names=(say("the threshold of run {letter}", letter=letter),),
+            )
             for letter, threshold in own_thresholds.items()
         )
         if apart

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from finauth_eval.phrases import gapped, say
 from finauth_eval.report.explorer.assumptions import DECISIONS
 from finauth_eval.report.tables import Cell, Table, columns, row
 from finauth_eval.shown import numbers
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from finauth_eval.report.explorer.assumptions import Assumptions
     from finauth_eval.report.explorer.side import Side
 
-__all__ = ["Least", "figures_table", "least_cost_at", "matrix_table", "sentence", "types_table"]
+__all__ = [
+    "Least",
+    "figures_table",
+    "least_cost_at",
+    "matrix_table",
+    "script_words",
+    "sentence",
+    "types_table",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,18 +48,18 @@ def least_cost_at(side: Side, assumed: Assumptions) -> Least:
 
 def figures_table(sides: tuple[Side, ...], at: int, assumed: Assumptions) -> Table:
     """Both rates, the worst type, expected cost and reviews; a column a run."""
-    heads = [side.name or "At this threshold" for side in sides]
+    heads = [side.name or say("At this threshold") for side in sides]
     found = [_figures(k, side, at, assumed) for k, side in enumerate(sides)]
     words = (
-        "Genuine customers blocked (BPCER)",
-        "Attacks that pass (APCER)",
-        "of the type that passes most",
-        f"Expected cost of {numbers.count(DECISIONS)} decisions",
-        f"Reviews in {numbers.count(DECISIONS)} decisions",
+        say("Genuine customers blocked (BPCER)"),
+        say("Attacks that pass (APCER)"),
+        say("of the type that passes most"),
+        say("Expected cost of {n} decisions", n=numbers.count(DECISIONS)),
+        say("Reviews in {n} decisions", n=numbers.count(DECISIONS)),
     )
     return Table(
-        caption="Errors and cost at the explored threshold",
-        columns=columns("Figure", *heads),
+        caption=say("Errors and cost at the explored threshold"),
+        columns=columns(say("Figure"), *heads),
         rows=tuple(row(label, *(cells[k] for cells in found)) for k, label in enumerate(words)),
     )
 
@@ -60,17 +69,21 @@ def _figures(k: int, side: Side, at: int, assumed: Assumptions) -> list[Cell]:
     cost = assumed.cost(apcer.value, bpcer.value)
     least = least_cost_at(side, assumed)
     note = (
-        "needs both classes"
+        say("needs both classes")
         if math.isnan(cost)
-        else f"least with one threshold: {numbers.amount(least.cost)} at {numbers.threshold(least.threshold)}"
+        else say(
+            "least with one threshold: {cost} at {threshold}",
+            cost=numbers.amount(least.cost),
+            threshold=numbers.threshold(least.threshold),
+        )
     )
-    missing = Cell(text=numbers.NOT_KNOWN, note="no attack has a type", id=f"x{k}-worst")
+    missing = Cell(text=numbers.NOT_KNOWN, note=say("no attack has a type"), id=f"x{k}-worst")
     return [
         _rate_cell(f"x{k}-bpcer", bpcer, _of(int(side.rates.blocked.events[at]), bpcer.n)),
         _rate_cell(f"x{k}-apcer", apcer, _of(int(side.rates.missed.events[at]), apcer.n)),
         missing if worst is None else _rate_cell(f"x{k}-worst", worst[1], isolated(worst[0], 80)),
         Cell(text=numbers.amount(cost), value=_known(cost), note=note, id=f"x{k}-cost"),
-        Cell(text="0", value=0.0, note="nothing is reviewed", id=f"x{k}-review"),
+        Cell(text="0", value=0.0, note=say("nothing is reviewed"), id=f"x{k}-review"),
     ]
 
 
@@ -79,27 +92,39 @@ def matrix_table(k: int, side: Side, at: int) -> Table:
     missed, attacks = int(side.rates.missed.events[at]), side.rates.missed.n
     blocked, genuine = int(side.rates.blocked.events[at]), side.rates.blocked.n
     counted = (
-        ("Attacks", attacks, (attacks - missed, 0, missed), (False, False, True)),
-        ("Genuine", genuine, (blocked, 0, genuine - blocked), (True, False, False)),
+        (
+            "attacks",
+            say("Attacks ({n})", n=numbers.count(attacks)),
+            attacks,
+            (attacks - missed, 0, missed),
+            (False, False, True),
+        ),
+        (
+            "genuine",
+            say("Genuine ({n})", n=numbers.count(genuine)),
+            genuine,
+            (blocked, 0, genuine - blocked),
+            (True, False, False),
+        ),
     )
     return Table(
-        caption="Decisions at the explored threshold" + (f", {side.name}" if side.name else ""),
-        columns=columns("Class", "Blocked", "Reviewed", "Let pass"),
+        caption=_of_run(say("Decisions at the explored threshold"), side),
+        columns=columns(say("Class"), say("Blocked"), say("Reviewed"), say("Let pass")),
         rows=tuple(
             row(
-                f"{words} ({numbers.count(n)})",
+                words,
                 *(
                     Cell(
                         text=numbers.count(own),
                         value=float(own),
                         note=numbers.percent(own / n if n else math.nan, n=n),
                         strong=wrong,
-                        id=f"x{k}-{words.lower()}-{column}",
+                        id=f"x{k}-{key}-{column}",
                     )
                     for column, own, wrong in zip((0, 1, 2), cells, wrongs, strict=True)
                 ),
             )
-            for words, n, cells, wrongs in counted
+            for key, words, n, cells, wrongs in counted
         ),
     )
 
@@ -110,8 +135,8 @@ def types_table(k: int, side: Side, at: int) -> Table | None:
         return None
     more = side.more_types
     return Table(
-        caption="Attack types at the explored threshold" + (f", {side.name}" if side.name else ""),
-        columns=columns("Attack type", "Scored", "Attacks that pass (APCER)"),
+        caption=_of_run(say("Attack types at the explored threshold"), side),
+        columns=columns(say("Attack type"), say("Scored"), say("Attacks that pass (APCER)")),
         rows=tuple(
             row(
                 isolated(own, 80),
@@ -120,7 +145,10 @@ def types_table(k: int, side: Side, at: int) -> Table | None:
             )
             for i, own in enumerate(side.types)
         ),
-        note=f"{numbers.count(more)} further types are not listed; the type that passes most is found among all."
+        note=say(
+            "{n} further types are not listed; the type that passes most is found among all.",
+            n=numbers.count(more),
+        )
         if more
         else None,
     )
@@ -129,10 +157,43 @@ def types_table(k: int, side: Side, at: int) -> Table | None:
 def sentence(side: Side, at: int, cost: float) -> str:
     """What the threshold does, in a sentence."""
     at_words = numbers.threshold(float(side.rates.thresholds[at]))
-    return (
-        f"At {at_words}, {numbers.rate(side.missed(at))} of attacks pass and {numbers.rate(side.blocked(at))} of"
-        f" genuine customers are blocked; {numbers.count(DECISIONS)} decisions cost {numbers.amount(cost)}."
+    return say(
+        "At {threshold}, {missed} of attacks pass and {blocked} of genuine customers are blocked; {n} decisions cost"
+        " {cost}.",
+        threshold=at_words,
+        missed=numbers.rate(side.missed(at)),
+        blocked=numbers.rate(side.blocked(at)),
+        n=numbers.count(DECISIONS),
+        cost=numbers.amount(cost),
     )
+
+
+def script_words() -> dict[str, str]:
+    """What the explorer's script says, with gaps that it fills."""
+    return {
+        "of": gapped("{n} of {total}"),
+        "says": gapped(
+            "At {threshold}, {missed} of attacks pass and {blocked} of genuine customers are blocked; {n} decisions cost"
+            " {cost}."
+        ),
+        "saysReview": gapped(
+            "At {threshold}, with reviews from {review} on, {missed} of attacks pass and {blocked} of genuine customers"
+            " are blocked; {n} decisions cost {cost}."
+        ),
+        "least": gapped("least with one threshold: {cost} at {threshold}"),
+        "nothing": gapped("nothing is reviewed"),
+        "traffic": gapped("{share} of the traffic"),
+        "costs": gapped(
+            "With {prior} attacks in the traffic, {miss} for a missed attack and {alarm} for a blocked customer: {n}"
+            " decisions cost least at {threshold}, {cost} on these samples."
+        ),
+        "copied": gapped("Copied."),
+        "selected": gapped("Selected: copy it with Ctrl+C."),
+    }
+
+
+def _of_run(caption: str, side: Side) -> str:
+    return f"{caption}, {side.name}" if side.name else caption
 
 
 def _rate_cell(identity: str, estimate: Estimate, note: str | Markup) -> Cell:
@@ -148,7 +209,7 @@ def _rate_cell(identity: str, estimate: Estimate, note: str | Markup) -> Cell:
 
 
 def _of(events: int, n: int) -> str:
-    return f"{numbers.count(events)} of {numbers.count(n)}"
+    return say("{n} of {total}", n=numbers.count(events), total=numbers.count(n))
 
 
 def _known(value: float) -> float | None:

@@ -11,7 +11,13 @@ import numpy as np
 from finauth_eval.report.explorer.assumptions import Assumptions, assumed
 from finauth_eval.report.explorer.by_hand import by_hand
 from finauth_eval.report.explorer.grid import even_steps, grid_of, thresholds_of
-from finauth_eval.report.explorer.panel import figures_table, matrix_table, sentence, types_table
+from finauth_eval.report.explorer.panel import (
+    figures_table,
+    matrix_table,
+    script_words,
+    sentence,
+    types_table,
+)
 from finauth_eval.report.explorer.side import Side
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import data_block
@@ -149,6 +155,7 @@ def section(
                 "assumed": assumptions.to_dict(),
                 "sides": [side.to_dict() for side in sides],
                 "policy": policy,
+                "words": script_words(),
             }
         ),
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.swept_rates import SweptRate, SweptRates, swept_rates
+from finauth_eval.phrases import phrase
 from finauth_eval.report.explorer.packing import distances, packed
 from finauth_eval.shown.text import shorten, visible
 
@@ -63,7 +64,7 @@ class Side:
 
     def blocked(self, at: int) -> Estimate:
         """BPCER at a position of the grid."""
-        return self._estimate(self.rates.blocked, at, "genuine sample")
+        return self._estimate(self.rates.blocked, at, phrase("genuine sample"))
 
     def missed(self, at: int) -> Estimate:
         """APCER of all attacks."""
@@ -71,7 +72,7 @@ class Side:
 
     def missed_of(self, name: str, at: int) -> Estimate:
         """APCER of one type."""
-        return self._estimate(self.rates.by_attack_type[name], at, "attack of this type")
+        return self._estimate(self.rates.by_attack_type[name], at, phrase("attack of this type"))
 
     def worst(self, at: int) -> tuple[str, Estimate] | None:
         """The type missed most often, with the interval of the highest rate."""

@@ -6,6 +6,8 @@
   if (!by("explorer-data")) return;
   const data = JSON.parse(by("explorer-data").textContent);
   const grid = data.thresholds;
+  /** A sentence of the page's language, its gaps filled. */
+  const say = (key, gaps) => data.words[key].replace(/\{(\w+)\}/g, (_, gap) => gaps[gap]);
   const SVG = "http://www.w3.org/2000/svg";
   const UNITS = 1e7;
   const DECISIONS = 10000;
@@ -146,14 +148,15 @@
     if (rate) show(id, rateWords(rate), rate.value, note, rate);
   };
 
+  const of = (rate) => say("of", {n: count(rate.events), total: count(rate.n)});
   const fillSide = (side, k) => {
     const now = look(side);
-    showRate(`x${k}-bpcer`, now.bpcer, now.bpcer && `${count(now.bpcer.events)} of ${count(now.bpcer.n)}`);
-    showRate(`x${k}-apcer`, now.apcer, now.apcer && `${count(now.apcer.events)} of ${count(now.apcer.n)}`);
+    showRate(`x${k}-bpcer`, now.bpcer, now.bpcer && of(now.bpcer));
+    showRate(`x${k}-apcer`, now.apcer, now.apcer && of(now.apcer));
     showRate(`x${k}-worst`, now.worst, now.worst && now.worst.name);
     show(`x${k}-cost`, amount(now.cost), now.cost, null);
     show(`x${k}-review`, amount(DECISIONS * now.reviewed), DECISIONS * now.reviewed,
-      state.band ? `${percent(now.reviewed, 0)} of the traffic` : "nothing is reviewed");
+      state.band ? say("traffic", {share: percent(now.reviewed, 0)}) : say("nothing"));
     for (const [name, group] of [["attacks", side.attack], ["genuine", side.genuine]]) {
       now[name].forEach((value, column) =>
         show(`x${k}-${name}-${column}`, count(value), value, percent(group.n ? value / group.n : NaN, group.n)));
@@ -162,10 +165,14 @@
     return now;
   };
 
-  const says = (now) =>
-    `At ${threshold(grid[state.at])}${state.band ? `, with reviews from ${threshold(grid[passBelow()])} on` : ""}, `
-    + `${rateWords(now.apcer)} of attacks pass and ${rateWords(now.bpcer)} of genuine customers are blocked; `
-    + `${count(DECISIONS)} decisions cost ${amount(now.cost)}.`;
+  const says = (now) => say(state.band ? "saysReview" : "says", {
+    threshold: threshold(grid[state.at]),
+    review: threshold(grid[passBelow()]),
+    missed: rateWords(now.apcer),
+    blocked: rateWords(now.bpcer),
+    n: count(DECISIONS),
+    cost: amount(now.cost),
+  });
 
   // ---- charts -----------------------------------------------------------------------------------------------------
 
@@ -268,7 +275,7 @@
     sides.forEach((side, k) => {
       const best = least(side);
       if (Number.isNaN(best.cost)) return;
-      by(`x${k}-cost-note`).textContent = `least with one threshold: ${amount(best.cost)} at ${threshold(best.threshold)}`;
+      by(`x${k}-cost-note`).textContent = say("least", {cost: amount(best.cost), threshold: threshold(best.threshold)});
     });
     const figure = by("costs");
     if (!figure) return;
@@ -282,9 +289,14 @@
     holder.querySelector(".line").setAttribute("d", `M${points.join("L")}`);
     holder.querySelectorAll(".tick[text-anchor=end]").forEach((tick, k) => { tick.textContent = tickWords(top * k / 4); });
     const best = least(side);
-    const words = `With ${plain(100 * state.prior)}% attacks in the traffic, ${plain(state.miss)} for a missed attack and `
-      + `${plain(state.alarm)} for a blocked customer: ${count(DECISIONS)} decisions cost least at `
-      + `${threshold(best.threshold)}, ${amount(best.cost)} on these samples.`;
+    const words = say("costs", {
+      prior: `${plain(100 * state.prior)}%`,
+      miss: plain(state.miss),
+      alarm: plain(state.alarm),
+      n: count(DECISIONS),
+      threshold: threshold(best.threshold),
+      cost: amount(best.cost),
+    });
     by("costs-lead").textContent = words;
     by("costs-desc").textContent = words;
   };
@@ -441,7 +453,7 @@
         area.select();
         done = document.execCommand("copy");
       }
-      by("x-copied").textContent = done ? "Copied." : "Selected: copy it with Ctrl+C.";
+      by("x-copied").textContent = say(done ? "copied" : "selected");
     });
   }
 
