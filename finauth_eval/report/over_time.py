@@ -42,9 +42,9 @@ _TITLES: Final = {
     "apcer": phrase("APCER, missed attacks"),
     "apcer_worst": phrase("APCER of the worst attack type"),
     "auc": phrase("AUC"),
-    "bpcer20": phrase("BPCER at 5% missed attacks of every type"),
+    "bpcer20": phrase("BPCER at {share} missed attacks of every type", share="5%"),
     "coverage": phrase("Share of samples with a score"),
-    "round_trip_p95_ms": phrase("95% of answers within, ms"),
+    "round_trip_p95_ms": phrase("{share} of answers within, ms", share="95%"),
 }
 _AXES: Final = {
     "bpcer": phrase("genuine blocked (BPCER)"),

@@ -131,10 +131,12 @@ def _det(found: Comparison, curves: list[Curve]) -> Figure:
 
 def _off_the_chart(scale: ProbitScale) -> str:
     return say(
-        "On normal-deviate axes; rates of 0% and 100% lie at infinity and are not drawn, nor is what lies beyond {low}%"
-        " and {high}%.",
-        low=f"{100 * scale.low:g}",
-        high=f"{100 * scale.high:g}",
+        "On normal-deviate axes; rates of {none} and {all} lie at infinity and are not drawn, nor is what lies beyond"
+        " {low} and {high}.",
+        none="0%",
+        all="100%",
+        low=f"{100 * scale.low:g}%",
+        high=f"{100 * scale.high:g}%",
     )
 
 

@@ -26,8 +26,8 @@ _NAMES: Final = {
 _TIMES: Final = {"time_used": phrase("The detector's own time"), "round_trip": phrase("Round trip")}
 _SHARES: Final = {
     "median": phrase("half within"),
-    "p95": phrase("95% within"),
-    "p99": phrase("99% within"),
+    "p95": phrase("{share} within", share="95%"),
+    "p99": phrase("{share} within", share="99%"),
 }
 
 
