@@ -62,9 +62,8 @@ def signed_parts(estimate: Estimate) -> tuple[str, str]:
     words = numbers.signed(estimate)
     if not isinstance(words, Phrase) or "low" not in words.values:
         return words, ""
-    return str(words.values["value"]), say(
-        "{low} to {high}", low=words.values["low"], high=words.values["high"]
-    )
+    limits = say("{low} to {high}", low=words.values["low"], high=words.values["high"])
+    return numbers.points(estimate.value, n=estimate.n, sign=True), limits
 
 
 def p_cell(p_value: float) -> Cell:

@@ -196,6 +196,7 @@ def psi_tables(found: Comparison) -> tuple[Table, ...]:
 
 def _psi(found: Comparison, which: str) -> Table:
     psi = found.shift.by_class[which].psi
+    binning = translated(psi.to_dict()["binning"])
     ends = [numbers.threshold(own) for own in psi.edges]
     names = [
         say("below {end}", end=ends[0]),
@@ -210,10 +211,7 @@ def _psi(found: Comparison, which: str) -> Table:
             row(words, count_cell(a), share_cell(a / n_a), count_cell(b), share_cell(b / n_b))
             for words, a, b in zip(names, psi.a, psi.b, strict=True)
         ),
-        note=say(
-            "Deciles of A; a score that more than a tenth of A shares is a bin of its own; half a sample added to every"
-            " bin. A bin holds its lower edge."
-        ),
+        note=say("{binning}. A bin holds its lower edge.", binning=f"{binning[:1].upper()}{binning[1:]}"),
     )
 
 
