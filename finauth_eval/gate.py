@@ -24,6 +24,7 @@ from finauth_eval.gating.explaining import judged
 from finauth_eval.gating.observing import Material, Seen, absolute, regression
 from finauth_eval.gating.rules import Rule, read_rules
 from finauth_eval.metrics.estimate import finite_or_none
+from finauth_eval.phrases import phrase, plural
 from finauth_eval.shown import notebook
 from finauth_eval.shown.numbers import p_words, rate, threshold
 
@@ -115,13 +116,20 @@ class Verdict:
     def headline(self) -> str:
         """The verdict in one sentence."""
         if self.verdict == "invalid":
-            return f"Invalid: {self.reason}"
-        of = f"{len(self.rules)} {'check' if len(self.rules) == 1 else 'checks'}"
+            return phrase("Invalid: {reason}", reason=self.reason)
+        n = len(self.rules)
         bad = sum(own.verdict == self.verdict for own in self.rules)
         return {
-            "pass": f"Pass: {of}, none of which failed",
-            "fail": f"Fail: {bad} of {of} failed",
-            "inconclusive": f"Inconclusive: {bad} of {of} could not be decided, and none failed",
+            "pass": plural(
+                "Pass: {n} check, none of which failed", "Pass: {n} checks, none of which failed", n
+            ),
+            "fail": plural("Fail: {bad} of {n} check failed", "Fail: {bad} of {n} checks failed", n, bad=bad),
+            "inconclusive": plural(
+                "Inconclusive: {bad} of {n} check could not be decided, and none failed",
+                "Inconclusive: {bad} of {n} checks could not be decided, and none failed",
+                n,
+                bad=bad,
+            ),
         }[self.verdict]
 
     def write(self, folder: Path | str) -> Path:
@@ -220,7 +228,9 @@ def check(
     if not rules:
         raise ValueError("there is no rule; expected at least one")
     if not comparison.labelled:
-        return _invalid(comparison, "there are no labels: without them nothing can be said about errors")
+        return _invalid(
+            comparison, phrase("there are no labels: without them nothing can be said about errors")
+        )
     _require_reachable(comparison, rules)
     checks = [own for rule in rules for own in rule.checks()]
     material = Material.of(comparison, tuple(rules))

@@ -11,6 +11,7 @@ import numpy as np
 from finauth_eval.gating.observing import regression
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.intervals import rate
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,4 +145,4 @@ def false_alarms(
 
 def not_measured() -> Estimate:
     """The false alarm rate where nothing was exchanged."""
-    return Estimate.undefined("not measured", confidence=0.95, method="clopper-pearson")
+    return Estimate.undefined(phrase("not measured"), confidence=0.95, method="clopper-pearson")

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from finauth_eval.gating.exchanging import fails
 from finauth_eval.gating.rules import METRICS
+from finauth_eval.phrases import joined, phrase
 from finauth_eval.shown.numbers import count, limit, p_words, percent, points, score
 
 if TYPE_CHECKING:
     from finauth_eval.gating.observing import Seen
     from finauth_eval.gating.rules import Check
+    from finauth_eval.phrases import Phrase
 
 __all__ = ["judged"]
 
 
-def judged(own: Check, seen: Seen, p_holm: float, *, m: int, paired: bool) -> tuple[str, str]:
+def judged(own: Check, seen: Seen, p_holm: float, *, m: int, paired: bool) -> tuple[str, Phrase]:
     """The verdict of a check, ``"pass"``, ``"fail"`` or ``"inconclusive"``, and why.
 
     Args:
@@ -28,83 +30,106 @@ def judged(own: Check, seen: Seen, p_holm: float, *, m: int, paired: bool) -> tu
     """
     what = _what(own, seen)
     if math.isnan(seen.observed):
-        return "inconclusive", f"{what} can't be told: {seen.reason or 'nothing to measure'}."
+        why = seen.reason or phrase("nothing to measure")
+        return "inconclusive", phrase("{what} can't be told: {why}.", what=what, why=why)
+    clause = _clause(own, seen, what)
     if seen.n < own.rule.minimum_n:
-        needs = own.rule.minimum_n
-        return (
-            "inconclusive",
-            f"{what} {_figures(own, seen)}; but {count(seen.n)} samples are too few, {needs} are needed.",
+        return "inconclusive", phrase(
+            "{clause}; but {n} samples are too few, {needed} are needed.",
+            clause=clause,
+            n=count(seen.n),
+            needed=own.rule.minimum_n,
         )
     if own.kind == "tolerance":
         level = (1 - own.rule.confidence) / m
         needed = math.ceil(math.log2(0.5 / level))
         if paired and seen.independent < needed:
-            return "inconclusive", (
-                f"{what} {_figures(own, seen)}; but only {seen.independent} subjects or samples are independent: not even"
-                f" if all got worse would that be sure, which takes {needed}."
+            return "inconclusive", phrase(
+                "{clause}; but only {n} subjects or samples are independent: not even if all got worse would that be"
+                " sure, which takes {needed}.",
+                clause=clause,
+                n=seen.independent,
+                needed=needed,
             )
-        return _against_baseline(own, seen, p_holm, what)
-    return _against_limit(own, seen, p_holm, what)
+        return _against_baseline(own, seen, p_holm, clause)
+    return _against_limit(own, seen, p_holm, clause)
 
 
-def _against_baseline(own: Check, seen: Seen, p_holm: float, what: str) -> tuple[str, str]:
-    figures, tolerated = _figures(own, seen), points(own.limit, n=100_000)
-    if own.rule.metric == "auc":
-        tolerated = f"{own.limit:g}"
+def _against_baseline(own: Check, seen: Seen, p_holm: float, clause: Phrase) -> tuple[str, Phrase]:
+    area = own.rule.metric == "auc"
+    tolerated = f"{own.limit:g}" if area else points(own.limit, n=100_000)
+    gaps = {"clause": clause, "tolerated": tolerated, "p": p_words(p_holm)}
     if fails(own, seen.observed, p_holm):
-        return (
-            "fail",
-            f"{what} {figures}. That is more than the {tolerated} put up with, and more than chance ({p_words(p_holm)}).",
+        return "fail", phrase(
+            "{clause}. That is more than the {tolerated} put up with, and more than chance ({p}).", **gaps
         )
     if seen.observed <= 0:
-        tail = "not worse"
+        found = phrase("{clause}: not worse", clause=clause)
     elif seen.observed <= own.limit:
-        tail = f"within the {tolerated} put up with"
+        found = phrase("{clause}: within the {tolerated} put up with", clause=clause, tolerated=tolerated)
     else:
-        tail = (
-            f"more than the {tolerated} put up with, but no more than chance brings about ({p_words(p_holm)})"
+        found = phrase(
+            "{clause}: more than the {tolerated} put up with, but no more than chance brings about ({p})",
+            **gaps,
         )
     if (
         not math.isnan(seen.worst_case) and seen.worst_case > own.limit and seen.p_value < 1
     ):  # 1: nothing changed
-        worst = f"{seen.worst_case:.3f}" if own.rule.metric == "auc" else points(seen.worst_case, n=seen.n)
-        tail += f"; up to {worst} worse can't be ruled out with so many samples"
-    return "pass", f"{what} {figures}: {tail}."
+        worst = f"{seen.worst_case:.3f}" if area else points(seen.worst_case, n=seen.n)
+        return "pass", phrase(
+            "{found}; up to {worst} worse can't be ruled out with so many samples.", found=found, worst=worst
+        )
+    return "pass", joined("", [found, "."])
 
 
-def _against_limit(own: Check, seen: Seen, p_holm: float, what: str) -> tuple[str, str]:
+def _against_limit(own: Check, seen: Seen, p_holm: float, clause: Phrase) -> tuple[str, Phrase]:
     shown = score(own.limit) if own.rule.metric == "auc" else limit(own.limit)
-    figures = _figures(own, seen)
     short = own.limit - seen.observed if own.kind == "floor" else seen.observed - own.limit
     if short <= 1e-12:
-        return "pass", f"{what} {figures}, within the limit of {shown}."
-    if math.isnan(p_holm) or p_holm <= 1 - own.rule.confidence:
-        sure = "" if math.isnan(p_holm) else f", and surely so ({p_words(p_holm)})"
-        return "fail", f"{what} {figures}, beyond the limit of {shown}{sure}."
-    return (
-        "inconclusive",
-        f"{what} {figures}, beyond the limit of {shown}, but chance can bring that about ({p_words(p_holm)}).",
+        return "pass", phrase("{clause}, within the limit of {limit}.", clause=clause, limit=shown)
+    if math.isnan(p_holm):
+        return "fail", phrase("{clause}, beyond the limit of {limit}.", clause=clause, limit=shown)
+    gaps = {"clause": clause, "limit": shown, "p": p_words(p_holm)}
+    if p_holm <= 1 - own.rule.confidence:
+        return "fail", phrase("{clause}, beyond the limit of {limit}, and surely so ({p}).", **gaps)
+    return "inconclusive", phrase(
+        "{clause}, beyond the limit of {limit}, but chance can bring that about ({p}).", **gaps
     )
 
 
-def _what(own: Check, seen: Seen) -> str:
-    words = METRICS[own.rule.metric]
-    at = "" if own.rule.threshold is None else f" at {own.rule.threshold:g}"
-    part = "" if own.rule.slice is None else f" where {own.rule.slice[0]} is {own.rule.slice[1]}"
-    if seen.about:
-        words = words.replace(" (", f", {seen.about} (", 1)
-    return f"{words[0].upper()}{words[1:]}{at}{part}"
+def _what(own: Check, seen: Seen) -> Phrase:
+    what = (
+        phrase("Missed attacks of the worst type, {type} (APCER)", type=seen.about)
+        if seen.about
+        else METRICS[own.rule.metric]
+    )
+    if own.rule.threshold is not None:
+        what = phrase("{what} at {threshold}", what=what, threshold=f"{own.rule.threshold:g}")
+    if own.rule.slice is not None:
+        column, value = own.rule.slice
+        what = phrase("{what} where {column} is {value}", what=what, column=column, value=value)
+    return what
 
 
-def _figures(own: Check, seen: Seen) -> str:
-    if own.rule.metric == "auc":
-        now, then, apart = score(seen.after), score(seen.before), f"{seen.observed:+.3f}"
-    else:
-        now, then = percent(seen.after, n=seen.n), percent(seen.before, n=seen.n)
-        apart = points(seen.observed, n=seen.n, sign=True)
+def _clause(own: Check, seen: Seen, what: Phrase) -> Phrase:
+    """What became of the figure, as the beginning of a sentence."""
+    area = own.rule.metric == "auc"
+    now, then = (score(own) if area else percent(own, n=seen.n) for own in (seen.after, seen.before))
     if own.kind != "tolerance":
-        return f"are {now}" if own.rule.metric != "auc" else f"is {now}"
+        return (
+            phrase("{what} is {now}", what=what, now=now)
+            if area
+            else phrase("{what} are {now}", what=what, now=now)
+        )
     if not seen.observed:
-        return f"stayed at {now}"
-    worse = "worse" if seen.observed > 0 else "better"
-    return f"went from {then} to {now}, {apart.lstrip('+-')} {worse}"
+        return phrase("{what} stayed at {now}", what=what, now=now)
+    size = abs(seen.observed)
+    gaps = {
+        "what": what,
+        "then": then,
+        "now": now,
+        "apart": f"{size:.3f}" if area else points(size, n=seen.n),
+    }
+    if seen.observed > 0:
+        return phrase("{what} went from {then} to {now}, {apart} worse", **gaps)
+    return phrase("{what} went from {then} to {now}, {apart} better", **gaps)

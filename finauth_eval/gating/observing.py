@@ -11,6 +11,7 @@ from scipy.special import betainc, ndtr
 
 from finauth_eval.comparing.evidence import Evidence, Paired, Side, Unpaired
 from finauth_eval.metrics.delong import auc
+from finauth_eval.phrases import phrase
 from finauth_eval.samples import SampleArrays, cluster_codes
 from finauth_eval.slicing import SliceColumn
 
@@ -162,7 +163,7 @@ def _worst(evidence: Evidence, at: tuple[float, float], *, confidence: float) ->
     shared = sorted(evidence.a.arrays.attack_types_seen() & evidence.b.arrays.attack_types_seen())
     if not shared:
         nan = math.nan
-        reason = "no attack has a type"
+        reason = phrase("no attack has a type")
         return Seen(
             observed=nan,
             p_value=nan,
@@ -193,7 +194,7 @@ def _worst(evidence: Evidence, at: tuple[float, float], *, confidence: float) ->
 def _reselected(evidence: Evidence, key: str) -> Seen:
     before, after = evidence.a.bpcer_at_apcer(key), evidence.b.bpcer_at_apcer(key)
     n, independent = _smaller_class(evidence)
-    reason = "a class has no sample with a score" if math.isnan(after - before) else None
+    reason = phrase("a class has no sample with a score") if math.isnan(after - before) else None
     return Seen(
         observed=after - before, p_value=math.nan, before=before, after=after, worst_case=math.nan, n=n,
         independent=independent, reason=reason,
@@ -224,12 +225,12 @@ def absolute(rule: Rule, limit: float, material: Material, found: Comparison) ->
     if rule.metric.startswith("bpcer_at_apcer."):
         value = side.bpcer_at_apcer(rule.metric.partition(".")[2])
         n = int(np.count_nonzero(~side.arrays.is_attack))
-        reason = "a class has no sample with a score" if math.isnan(value) else None
+        reason = phrase("a class has no sample with a score") if math.isnan(value) else None
         return _alone(value, _chance(value, n, limit), n, reason=reason)
     if rule.metric == "apcer_worst":
         types = sorted(side.arrays.attack_types_seen())
         if not types:
-            return _alone(math.nan, math.nan, 0, reason="no attack has a type")
+            return _alone(math.nan, math.nan, 0, reason=phrase("no attack has a type"))
         rates = {
             name: side.rate("missed", at, attack_type=name, confidence=rule.confidence) for name in types
         }

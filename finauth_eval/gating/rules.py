@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from finauth_eval.errors import InputError
 from finauth_eval.metrics.fixed_apcer import LIMITS
+from finauth_eval.phrases import Phrase, phrase
 from finauth_eval.shown.numbers import limit, points
 
 __all__ = ["DEFAULT_TOLERANCE", "METRICS", "Check", "Rule", "read_rules"]
@@ -18,14 +19,19 @@ DEFAULT_TOLERANCE: Final = 0.005
 _DEFAULT_MINIMUM: Final = 30
 _HIGHER_IS_BETTER: Final = frozenset({"auc", "coverage"})
 METRICS: Final = {
-    "bpcer": "blocked genuine customers (BPCER)",
-    "apcer": "missed attacks (APCER)",
-    "apcer_worst": "missed attacks of the worst type (APCER)",
-    "auc": "area under the ROC curve (AUC)",
-    **{f"bpcer_at_apcer.{key}": f"blocked genuine customers at {share:.0%} missed attacks (BPCER{key})" for key, share in LIMITS.items()},
-    "coverage": "samples with a score (coverage)",
-}  # fmt: skip
-"""What a rule can be about, and what it is called in a sentence."""
+    "bpcer": phrase("Blocked genuine customers (BPCER)"),
+    "apcer": phrase("Missed attacks (APCER)"),
+    "apcer_worst": phrase("Missed attacks of the worst type (APCER)"),
+    "auc": phrase("Area under the ROC curve (AUC)"),
+    **{
+        f"bpcer_at_apcer.{key}": phrase(
+            "Blocked genuine customers at {share} missed attacks (BPCER{key})", share=f"{share:.0%}", key=key
+        )
+        for key, share in LIMITS.items()
+    },
+    "coverage": phrase("Samples with a score (coverage)"),
+}
+"""What a rule can be about, and what it is called at the beginning of a sentence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,17 +118,26 @@ class Check:
 
     def __post_init__(self) -> None:
         """Name it."""
-        at = "" if self.rule.threshold is None else f" at {self.rule.threshold:g}"
-        part = "" if self.rule.slice is None else f" where {'='.join(self.rule.slice)}"
-        says = {
-            "tolerance": f"at most {points(self.limit, n=100_000)} worse",
-            "ceiling": f"at most {limit(self.limit)}",
-            "floor": f"at least {self.limit:g}"
-            if self.rule.metric == "auc"
-            else f"at least {limit(self.limit)}",
-        }[self.kind]
-        begin = self.rule.name or f"{self.rule.metric}{at}{part}"
-        object.__setattr__(self, "name", f"{begin}: {says}")
+        object.__setattr__(self, "name", self._called(_called(self.rule)))
+
+    def _called(self, begin: str) -> Phrase:
+        if self.kind == "tolerance":
+            return phrase("{rule}: at most {points} worse", rule=begin, points=points(self.limit, n=100_000))
+        if self.kind == "ceiling":
+            return phrase("{rule}: at most {limit}", rule=begin, limit=limit(self.limit))
+        shown = f"{self.limit:g}" if self.rule.metric == "auc" else limit(self.limit)
+        return phrase("{rule}: at least {limit}", rule=begin, limit=shown)
+
+
+def _called(rule: Rule) -> str:
+    if rule.name:
+        return rule.name
+    called: str = rule.metric
+    if rule.threshold is not None:
+        called = phrase("{rule} at {threshold}", rule=called, threshold=f"{rule.threshold:g}")
+    if rule.slice is not None:
+        called = phrase("{rule} where {slice}", rule=called, slice="=".join(rule.slice))
+    return called
 
 
 def read_rules(path: Path | str) -> tuple[Rule, ...]:

@@ -11,12 +11,11 @@ from urllib.parse import quote
 import pandas as pd
 from markupsafe import Markup
 
-from finauth_eval.phrases import speaking
+from finauth_eval.phrases import counted, phrase, say, speaking, translated
 from finauth_eval.report.moments import Moments, moment
 from finauth_eval.report.over_time import legend, over_time
 from finauth_eval.report.rendering import render, write_page
 from finauth_eval.report.tables import Cell, Table, columns, count_cell, row, threshold_cell
-from finauth_eval.report.wording import times
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import name
 
@@ -31,12 +30,17 @@ __all__ = ["Chip", "render_history", "write_history"]
 
 _REPORT: Final = "report.html"
 _VERDICTS: Final = {
-    "pass": ("good", "✓"),
-    "fail": ("bad", "✕"),
-    "inconclusive": ("unknown", "○"),
-    "invalid": ("warn", "⊘"),
+    "pass": ("good", "✓", phrase("pass")),
+    "fail": ("bad", "✕", phrase("fail")),
+    "inconclusive": ("unknown", "○", phrase("inconclusive")),
+    "invalid": ("warn", "⊘", phrase("invalid")),
 }
-_NO_VERDICT: Final = ("none", "·")
+_NO_VERDICT: Final = ("none", "·", phrase("no verdict"))
+_CHANGED: Final = {
+    "dataset": phrase("dataset"),
+    "threshold": phrase("threshold"),
+    "endpoint": phrase("endpoint"),
+}
 _STRIP: Final = 60
 """Runs in the strip; the table has all."""
 _LONGEST: Final = 120
@@ -70,7 +74,7 @@ def render_history(history: History, *, links: Mapping[str, str] | None = None, 
     with speaking(lang):
         return render(
             "history.html.j2",
-            title=f"History of {history.folder.name or history.folder}",
+            title=say("History of {folder}", folder=history.folder.name or history.folder),
             headline=_headline(frame),
             lead=_lead(frame),
             chips=[_chip(k, own) for k, own in enumerate(frame.to_dict("records"), start=1)][-_STRIP:],
@@ -113,20 +117,26 @@ def _links(history: History, here: Path) -> dict[str, str]:
 
 def _headline(frame: pd.DataFrame) -> str:
     said = [_text(own) for own in frame["verdict"]]
-    parts = [f"{said.count(word)} {word}" for word in _VERDICTS if word in said]
+    parts = [
+        say("{n} {verdict}", n=said.count(word), verdict=words)
+        for word, (_, _, words) in _VERDICTS.items()
+        if word in said
+    ]
     if "" in said:
-        parts.append(f"{said.count('')} without a verdict")
-    return f"{times(len(frame), 'run')}: {', '.join(parts)}"
+        parts.append(say("{n} without a verdict", n=said.count("")))
+    return counted("{n} run: {verdicts}", "{n} runs: {verdicts}", len(frame), verdicts=", ".join(parts))
 
 
 def _lead(frame: pd.DataFrame) -> str:
     first, last = (moment(str(frame["started_at"].iloc[k])) for k in (0, -1))
-    when = ""
-    if first is not None and last is not None:
-        when = f"From {first:%Y-%m-%d} to {last:%Y-%m-%d}, the first run first. " if len(frame) > 1 else ""
+    said = []
+    if first is not None and last is not None and len(frame) > 1:
+        days = {"first": f"{first:%Y-%m-%d}", "last": f"{last:%Y-%m-%d}"}
+        said.append(say("From {first} to {last}, the first run first.", **days))
     if len(frame) > _STRIP:
-        when += f"The strip has the latest {_STRIP}, the table below all of them. "
-    return f"{when}A verdict is what the gate left in the run's folder."
+        said.append(say("The strip has the latest {n}, the table below all of them.", n=_STRIP))
+    said.append(say("A verdict is what the gate left in the run's folder."))
+    return " ".join(said)
 
 
 def _text(value: Any) -> str:
@@ -135,23 +145,22 @@ def _text(value: Any) -> str:
 
 def _chip(place: int, own: Mapping[Any, Any]) -> Chip:
     word = _text(own["verdict"])
-    look, icon = _VERDICTS.get(word, _NO_VERDICT)
-    words = word if word in _VERDICTS else "no verdict"
+    look, icon, words = _VERDICTS.get(word, _NO_VERDICT)
     return Chip(place=place, look=look, icon=icon, words=words, run=name(str(own["run"]), 24))
 
 
 def _runs_table(frame: pd.DataFrame, links: Mapping[str, str]) -> Table:
     rows = [_run_row(k, own, links) for k, own in enumerate(frame.to_dict("records"), start=1)]
-    texts = ("Verdict", "Started (UTC)", "Answered by", "Dataset", "Changed")
+    first, last = (
+        (say("Verdict"), say("Started (UTC)")),
+        (say("Answered by"), say("Dataset"), say("Changed")),
+    )
     return Table(
-        caption="Runs, the latest first",
-        columns=columns(
-            "Run", "Verdict", "Started (UTC)", "Samples", "Threshold", "Answered by", "Dataset", "Changed",
-            texts=texts,
-        ),
+        caption=say("Runs, the latest first"),
+        columns=columns(say("Run"), *first, say("Samples"), say("Threshold"), *last, texts=(*first, *last)),
         rows=tuple(reversed(rows)),
-        note="Changed: what differs from the run before it.",
-    )  # fmt: skip
+        note=say("Changed: what differs from the run before it."),
+    )
 
 
 def _run_row(place: int, own: Mapping[Any, Any], links: Mapping[str, str]) -> tuple[Cell, ...]:
@@ -160,17 +169,17 @@ def _run_row(place: int, own: Mapping[Any, Any], links: Mapping[str, str]) -> tu
     if run in links:
         shown = Markup('<a href="{}">{}</a>').format(links[run], shown)
     word = _text(own["verdict"])
-    icon = _VERDICTS.get(word, _NO_VERDICT)[1]
+    _, icon, words = _VERDICTS.get(word, _NO_VERDICT)
     started = moment(str(own["started_at"]))
     scored = int(own["bona_fide"]) + int(own["attack"])
-    samples = count_cell(int(own["samples"]), note=f"{numbers.count(scored)} scored")
+    samples = count_cell(int(own["samples"]), note=say("{n} scored", n=numbers.count(scored)))
     return row(
         Cell(
             text=Markup('<bdi id="run-{}">{}</bdi>').format(place, shown),
-            flag="baseline" if own["baseline"] else None,
+            flag=phrase("baseline") if own["baseline"] else None,
             note=name(_text(own["baseline_reason"]), _LONGEST) if own["baseline"] else None,
         ),
-        f"{icon} {word}" if word in _VERDICTS else numbers.NOT_KNOWN,
+        f"{icon} {translated(words)}" if word in _VERDICTS else numbers.NOT_KNOWN,
         f"{started:%Y-%m-%d %H:%M}"
         if started is not None
         else name(str(own["started_at"]) or numbers.NOT_KNOWN, 30),
@@ -178,8 +187,14 @@ def _run_row(place: int, own: Mapping[Any, Any], links: Mapping[str, str]) -> tu
         threshold_cell(float(own["threshold"])),
         _named(own["endpoint"], own["region"]),
         _named(own["dataset_name"], _text(own["dataset_digest"])[:_DIGEST]),
-        _text(own["changed"]) or "nothing",
+        _changed(_text(own["changed"])),
     )
+
+
+def _changed(found: str) -> str:
+    if not found:
+        return say("nothing")
+    return ", ".join(translated(_CHANGED.get(word, word)) for word in found.split(", "))
 
 
 def _named(first: Any, second: Any) -> Cell:
@@ -191,11 +206,12 @@ def _left_out(history: History) -> Table | None:
     if not history.left_out:
         return None
     rows = [
-        row(Cell(text=name(folder, _LONGEST)), Cell(text=name(why)))
-        for folder, why in history.left_out.items()
+        row(Cell(text=name(folder, _LONGEST)), Cell(text=name(reason)))
+        for folder, reason in history.left_out.items()
     ]
+    why = say("Why")
     return Table(
-        caption="Folders left out",
-        columns=columns("Folder", "Why", texts=("Why",)),
+        caption=say("Folders left out"),
+        columns=columns(say("Folder"), why, texts=(why,)),
         rows=tuple(rows),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from finauth_eval.phrases import say
+from finauth_eval.phrases import phrase
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.scales import LinearScale
 from finauth_eval.report.charts.times import TimeScale
@@ -49,12 +49,11 @@ class Moments:
         found = [moment(own) for own in started_at]
         x = np.array([np.nan if own is None else own.timestamp() for own in found])
         if np.isnan(x).any():
-            note = say("Not every run says when it was made; the runs stand in their order, evenly.")
+            note = phrase("Not every run says when it was made; the runs stand in their order, evenly.")
             return cls._in_order(x.size, note)
         if (np.diff(x) < 0).any():
-            return cls._in_order(
-                x.size, say("The runs' times are not ascending; they stand in order, evenly.")
-            )
+            note = phrase("The runs' times are not ascending; they stand in order, evenly.")
+            return cls._in_order(x.size, note)
         span = float(x[-1] - x[0])
         air = span * _AIR if span else 1.0
         scale = TimeScale(low=float(x[0]) - air, high=float(x[-1]) + air)
@@ -65,7 +64,7 @@ class Moments:
         air = max(0.5, n * _AIR)
         scale = LinearScale(low=1 - air, high=n + air)
         return cls(
-            x=np.arange(1.0, n + 1), axis=Axis(label=say("runs, in their order"), scale=scale), note=note
+            x=np.arange(1.0, n + 1), axis=Axis(label=phrase("runs, in their order"), scale=scale), note=note
         )
 
 
@@ -88,4 +87,4 @@ def _axis_words(found: Sequence[datetime | None]) -> str:
     days = sorted({own.date().isoformat() for own in found if own is not None})
     if len(days) == 1:
         return f"{days[0]}, UTC"
-    return say("{first} to {last}, UTC", first=days[0], last=days[-1])
+    return phrase("{first} to {last}, UTC", first=days[0], last=days[-1])

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from finauth_eval.history import FIGURES
+from finauth_eval.phrases import counted, phrase, say, translated
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.plot import plot
 from finauth_eval.report.charts.scales import LinearScale
 from finauth_eval.report.charts.series import LANE, Broken, Lanes, Rings
 from finauth_eval.report.figures import Figure, Key, Missing
 from finauth_eval.report.tables import Cell, Table, columns, row
-from finauth_eval.report.wording import times
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import name
 
@@ -32,19 +32,28 @@ _DENSE: Final = 60
 _MOST_ROWS: Final = 200
 _LONGEST_NAME: Final = 40
 _EVENTS: Final = {
-    "dataset": ("D", "dataset changed"),
-    "threshold": ("T", "threshold changed"),
-    "endpoint": ("E", "endpoint changed"),
-    "baseline": ("B", "accepted as baseline"),
+    "dataset": ("D", phrase("dataset changed")),
+    "threshold": ("T", phrase("threshold changed")),
+    "endpoint": ("E", phrase("endpoint changed")),
+    "baseline": ("B", phrase("accepted as baseline")),
+}
+_TITLES: Final = {
+    "bpcer": phrase("BPCER, blocked genuine customers"),
+    "apcer": phrase("APCER, missed attacks"),
+    "apcer_worst": phrase("APCER of the worst attack type"),
+    "auc": phrase("AUC"),
+    "bpcer20": phrase("BPCER at {share} missed attacks of every type", share="5%"),
+    "coverage": phrase("Share of samples with a score"),
+    "round_trip_p95_ms": phrase("{share} of answers within, ms", share="95%"),
 }
 _AXES: Final = {
-    "bpcer": "genuine blocked (BPCER)",
-    "apcer": "attacks missed (APCER)",
-    "apcer_worst": "missed, worst type (APCER)",
-    "auc": "area under the curve",
-    "bpcer20": "genuine blocked (BPCER20)",
-    "coverage": "samples with a score",
-    "round_trip_p95_ms": "milliseconds",
+    "bpcer": phrase("genuine blocked (BPCER)"),
+    "apcer": phrase("attacks missed (APCER)"),
+    "apcer_worst": phrase("missed, worst type (APCER)"),
+    "auc": phrase("area under the curve"),
+    "bpcer20": phrase("genuine blocked (BPCER20)"),
+    "coverage": phrase("samples with a score"),
+    "round_trip_p95_ms": phrase("milliseconds"),
 }
 _AREAS: Final = frozenset({"auc"})
 _TIMES: Final = frozenset({"round_trip_p95_ms"})
@@ -109,11 +118,11 @@ def over_time(history: History, moments: Moments) -> tuple[Figure | Missing, ...
 
 
 def _figure(frame: pd.DataFrame, figure: str, moments: Moments) -> Figure | Missing:
-    title = FIGURES[figure][:1].upper() + FIGURES[figure][1:]
+    title = translated(_TITLES[figure])
     track = _Track.of(frame, figure)
     known = np.flatnonzero(~np.isnan(track.value))
     if not known.size:
-        return Missing(title=title, reason="No run has this figure.")
+        return Missing(title=title, reason=say("No run has this figure."))
     lead = _lead(track, known, len(frame))
     lanes = _lanes(frame, moments)
     baselines = frame["baseline"].to_numpy(dtype=bool) & ~np.isnan(track.value)
@@ -167,38 +176,55 @@ def _lanes(frame: pd.DataFrame, moments: Moments) -> list[tuple[str, NDArray[np.
 
 def _lead(track: _Track, known: NDArray[np.intp], n: int) -> str:
     last = int(known[-1])
-    begin = "The only run" if n == 1 else "The latest run" if last == n - 1 else "The latest run that has it"
-    words = f"{begin}: {track.words(last)}."
-    if known.size > 1:
-        seen = track.value[known]
-        words += (
-            f" Over {times(int(known.size), 'run')} between {track.short(float(seen.min()))} and"
-            f" {track.short(float(seen.max()))}."
-        )
-    return words
+    found = track.words(last)
+    if n == 1:
+        words = say("The only run: {found}.", found=found)
+    elif last == n - 1:
+        words = say("The latest run: {found}.", found=found)
+    else:
+        words = say("The latest run that has it: {found}.", found=found)
+    if known.size == 1:
+        return words
+    seen = track.value[known]
+    over = counted(
+        "Over {n} run between {low} and {high}.",
+        "Over {n} runs between {low} and {high}.",
+        int(known.size),
+        low=track.short(float(seen.min())),
+        high=track.short(float(seen.max())),
+    )
+    return f"{words} {over}"
 
 
 def _keys(track: _Track, known: NDArray[np.intp], *, dense: bool) -> tuple[Key, ...]:
     limits = not np.isnan(track.low[known]).all()
     if dense:
-        line = Key(look="series", label="the figure")
-        return (line, Key(look="series", shape="area", label="its interval")) if limits else (line,)
-    return (Key(look="main", shape="range", label="a run with its interval" if limits else "a run"),)
+        line = Key(look="series", label=say("the figure"))
+        return (line, Key(look="series", shape="area", label=say("its interval"))) if limits else (line,)
+    return (
+        Key(look="main", shape="range", label=say("a run with its interval") if limits else say("a run")),
+    )
 
 
 def legend(frame: pd.DataFrame) -> tuple[str, ...]:
     """What the marks mean that all charts share, of those that there are."""
     said = []
-    seen = [f"{letter} {words}" for word, (letter, words) in _EVENTS.items() if _events(frame, word).any()]
+    seen = [
+        f"{letter} {translated(words)}"
+        for word, (letter, words) in _EVENTS.items()
+        if _events(frame, word).any()
+    ]
     if seen:
-        said.append(f"Marks above a plot: {', '.join(seen)}.")
+        said.append(say("Marks above a plot: {marks}.", marks=", ".join(seen)))
     if _changed(frame, "dataset").any():
         said.append(
-            "Lines are broken, and a dotted rule drawn, where the set of samples changed: before and after are not"
-            " like with like."
+            say(
+                "Lines are broken, and a dotted rule drawn, where the set of samples changed: before and after are not"
+                " like with like."
+            )
         )
     if frame["baseline"].any():
-        said.append("A diamond is about each run that was accepted as the baseline.")
+        said.append(say("A diamond is about each run that was accepted as the baseline."))
     return tuple(said)
 
 
@@ -210,6 +236,10 @@ def _table(frame: pd.DataFrame, track: _Track, title: str) -> Table:
         cell = Cell(text=track.words(k), value=None if np.isnan(value) else value)
         rows.append(row(Cell(text=name(str(frame["run"].iloc[k]), _LONGEST_NAME)), cell))
     note = (
-        f"The latest {_MOST_ROWS} of {numbers.count(len(frame))} runs; the chart has all." if first else None
+        say("The latest {most} of {n} runs; the chart has all.", most=_MOST_ROWS, n=numbers.count(len(frame)))
+        if first
+        else None
     )
-    return Table(caption=title, columns=columns("Run", "Value and interval"), rows=tuple(rows), note=note)
+    return Table(
+        caption=title, columns=columns(say("Run"), say("Value and interval")), rows=tuple(rows), note=note
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gettext
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -14,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from finauth_eval import phrases
 from finauth_eval.evaluation import evaluate
 from finauth_eval.recommendation import EqualError, MaxApcer, MaxBpcer, MinCost, Youden, recommend
 from finauth_eval.report import render_report
@@ -97,6 +100,74 @@ def make_run(**changes: Any) -> dict[str, Any]:
 def make_table(frame: pd.DataFrame, run: dict[str, Any] | None = None, **reading: Any) -> ScoreTable:
     table = ScoreTable.from_frame(frame, **reading)
     return table.with_provenance(**provenance_of_run(run)) if run else table
+
+
+OPEN, CLOSE = "⟦", "⟧"
+SILENT = {"script", "style", "bdi", "code", "textarea"}
+SPOKEN = {"aria-label", "aria-description", "aria-valuetext", "alt", "title", "placeholder"}
+# what fills the gaps of a text must come from the catalogue by itself
+GAPS = re.compile(r"(<[^>]*>|\{\{|\}\}|\{[a-z_0-9]+\}|%\([a-z_]+\)s)")
+# terms of the field, which are the same in every language
+TERMS = {
+    *("APCER", "BPCER", "AUC", "ROC", "DET", "PSI", "KS", "Wasserstein", "Holm", "JSON", "API", "UTC", "ms"),
+    *("finauth", "eval"),
+}
+
+
+class Brackets(gettext.NullTranslations):
+    """A language in which every text of the catalogue stands in brackets, but for its gaps and its markup."""
+
+    def gettext(self, message: str) -> str:
+        parts = GAPS.split(message)
+        return "".join(
+            part if k % 2 or not part.strip() else f"{OPEN}{part}{CLOSE}" for k, part in enumerate(parts)
+        )
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return self.gettext(msgid1 if n == 1 else msgid2)
+
+
+class Outside(HTMLParser):
+    """Collects what a reader is told outside of all brackets."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.silent: list[str] = []
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in SILENT:
+            self.silent.append(tag)
+        for name, value in attrs:
+            if name in SPOKEN:
+                self.found += pieces_outside(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.silent and self.silent[-1] == tag:
+            self.silent.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.found += pieces_outside(data)
+
+
+def pieces_outside(text: str) -> list[str]:
+    return re.split(f"{OPEN}[^{OPEN}{CLOSE}]*{CLOSE}", text)
+
+
+def words_of(text: str, names: set[str]) -> bool:
+    return any(word not in TERMS | names for word in re.findall(r"[^\W\d_]{2,}", text))
+
+
+def unspoken_text(text: str, names: set[str]) -> list[str]:
+    return [own for own in pieces_outside(text) if words_of(own, names)]
+
+
+def unspoken_page(page: str, names: set[str]) -> list[str]:
+    reader = Outside()
+    reader.feed(page)
+    reader.close()
+    return [own for own in reader.found if words_of(own, names)]
 
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -274,6 +345,24 @@ def recommendations(table: ScoreTable) -> Recommendations:
 @pytest.fixture(scope="session")
 def page(evaluation: Evaluation, recommendations: Recommendations, table: ScoreTable) -> str:
     return render_report(evaluation, recommendations, scores=table)
+
+
+@pytest.fixture
+def brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every language but English is that of `Brackets`."""
+    monkeypatch.setattr(phrases, "_catalogue", lambda wanted: Brackets())
+
+
+@pytest.fixture(scope="session")
+def unspoken() -> Callable[[str, set[str]], list[str]]:
+    """What of a page is outside of brackets and has a word in it that is neither a term nor one of these names."""
+    return unspoken_page
+
+
+@pytest.fixture(scope="session")
+def unspoken_words() -> Callable[[str, set[str]], list[str]]:
+    """The same of a text."""
+    return unspoken_text
 
 
 @pytest.fixture(

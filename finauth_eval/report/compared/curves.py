@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from finauth_eval.metrics.curves import det_curve, roc_curve
+from finauth_eval.phrases import phrase, say
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.layers import Line
 from finauth_eval.report.charts.pins import Pin
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["curves_of"]
 
 _PERCENT: Final = LinearScale(low=0.0, high=1.0, as_percent=True)
-_BLOCKED: Final = "genuine customers blocked (BPCER)"
-_PINS: Final = "Pins are the thresholds in force, each on its own curve."
+_BLOCKED: Final = phrase("genuine customers blocked (BPCER)")
+_PINS: Final = phrase("Pins are the thresholds in force, each on its own curve.")
 
 
 def curves_of(found: Comparison) -> tuple[Figure | Missing, ...]:
@@ -33,9 +34,11 @@ def curves_of(found: Comparison) -> tuple[Figure | Missing, ...]:
     counts = [own.arrays.counts() for own in (found.evidence.a, found.evidence.b)]
     if found.at_threshold is None or not all(own.n_attack and own.n_bona_fide for own in counts):
         reason = (
-            "They need labels." if found.at_threshold is None else "Each run needs scores of both classes."
+            say("They need labels.")
+            if found.at_threshold is None
+            else say("Each run needs scores of both classes.")
         )
-        return (Missing(title="ROC and DET curves", reason=reason),)
+        return (Missing(title=say("ROC and DET curves"), reason=reason),)
     return _roc(found, [roc_curve(own) for own in counts]), _det(found, [det_curve(own) for own in counts])
 
 
@@ -48,30 +51,36 @@ def _points(found: Comparison) -> list[tuple[str, float, float]]:
 
 
 def _keys(found: Comparison, *, reference: str) -> tuple[Key, ...]:
-    known = found.auc_a is not None and found.auc_b is not None
-    areas = [f", AUC {numbers.area(own)}" if known and own else "" for own in (found.auc_a, found.auc_b)]
+    if found.auc_a is None or found.auc_b is None:
+        words = ("A", say("B, dashed"))
+    else:
+        words = (
+            say("A, AUC {area}", area=numbers.area(found.auc_a)),
+            say("B, dashed, AUC {area}", area=numbers.area(found.auc_b)),
+        )
     return (
-        Key(look="run-a", label=f"A{areas[0]}"),
-        Key(look="run-b", label=f"B, dashed{areas[1]}"),
+        Key(look="run-a", label=words[0]),
+        Key(look="run-b", label=words[1]),
         Key(look="reference", label=reference),
     )
 
 
 def _roc(found: Comparison, curves: list[Curve]) -> Figure:
-    lead = "Caught against blocked; nearer to the upper left is better."
+    lead = say("Caught against blocked; nearer to the upper left is better.")
     if found.auc is not None:
-        lead += f" The area of B less that of A is {area_words(found.auc.difference)}."
+        apart = say("The area of B less that of A is {area}.", area=area_words(found.auc.difference))
+        lead = f"{lead} {apart}"
     ends = np.array([0.0, 1.0])
     return Figure(
         id="roc",
-        title="ROC of both runs",
+        title=say("ROC of both runs"),
         lead=lead,
         chart=plot(
             anchor="roc-chart",
-            title="ROC curves of both runs",
+            title=say("ROC curves of both runs"),
             description=lead,
             x=Axis(label=_BLOCKED, scale=_PERCENT),
-            y=Axis(label="attacks caught (1 − APCER)", scale=_PERCENT),
+            y=Axis(label=say("attacks caught (1 − APCER)"), scale=_PERCENT),
             layers=[
                 Line(x=ends, y=ends, look="reference"),
                 Line(x=curves[0].x, y=curves[0].y, look="run-a"),
@@ -80,10 +89,10 @@ def _roc(found: Comparison, curves: list[Curve]) -> Figure:
             pins=[Pin(letter=letter, x=bpcer, y=1 - apcer) for letter, bpcer, apcer in _points(found)],
             pinned="curve",
         ),
-        keys=_keys(found, reference="guessing"),
+        keys=_keys(found, reference=say("guessing")),
         marks=(),
         notes=(_PINS,),
-        table=_table("Points of both ROC curves", "Attacks caught (1 − APCER)", curves),
+        table=_table(say("Points of both ROC curves"), say("Attacks caught (1 − APCER)"), curves),
     )
 
 
@@ -91,17 +100,17 @@ def _det(found: Comparison, curves: list[Curve]) -> Figure:
     points = _points(found)
     scale = _scale(curves, points)
     ends = np.array([scale.low, scale.high])
-    lead = "The two errors against each other; nearer to the lower left is better."
+    lead = say("The two errors against each other; nearer to the lower left is better.")
     return Figure(
         id="det",
-        title="DET of both runs",
+        title=say("DET of both runs"),
         lead=lead,
         chart=plot(
             anchor="det-chart",
-            title="DET curves of both runs",
+            title=say("DET curves of both runs"),
             description=lead,
             x=Axis(label=_BLOCKED, scale=scale),
-            y=Axis(label="attacks that pass (APCER)", scale=scale),
+            y=Axis(label=say("attacks that pass (APCER)"), scale=scale),
             layers=[
                 Line(x=ends, y=ends, look="reference"),
                 *(_within(curve, scale, look) for curve, look in zip(curves, ("run-a", "run-b"), strict=True)),
@@ -113,17 +122,21 @@ def _det(found: Comparison, curves: list[Curve]) -> Figure:
             ],
             pinned="curve",
         ),
-        keys=_keys(found, reference="both errors equal"),
+        keys=_keys(found, reference=say("both errors equal")),
         marks=(),
         notes=(_PINS, _off_the_chart(scale)),
-        table=_table("Points of both DET curves", "Attacks that pass (APCER)", curves),
+        table=_table(say("Points of both DET curves"), say("Attacks that pass (APCER)"), curves),
     )  # fmt: skip
 
 
 def _off_the_chart(scale: ProbitScale) -> str:
-    return (
-        "On normal-deviate axes; rates of 0% and 100% lie at infinity and are not drawn, nor is what lies beyond"
-        f" {100 * scale.low:g}% and {100 * scale.high:g}%."
+    return say(
+        "On normal-deviate axes; rates of {none} and {all} lie at infinity and are not drawn, nor is what lies beyond"
+        " {low} and {high}.",
+        none="0%",
+        all="100%",
+        low=f"{100 * scale.low:g}%",
+        high=f"{100 * scale.high:g}%",
     )
 
 
@@ -163,7 +176,7 @@ def _table(caption: str, heading: str, curves: list[Curve]) -> Table:
         ]
     return Table(
         caption=caption,
-        columns=columns("Run", "Threshold", "Genuine blocked (BPCER)", heading),
+        columns=columns(say("Run"), say("Threshold"), say("Genuine blocked (BPCER)"), heading),
         rows=tuple(rows),
         note=thinned_words(range(shown), total),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from finauth_eval.phrases import phrase, say
 from finauth_eval.report.tables import Cell, Table, columns, row, threshold_cell
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import name
@@ -19,7 +20,16 @@ __all__ = ["MOST_FLIPS", "flip_matrices", "flip_table"]
 MOST_FLIPS: Final = 500
 """Flips that the page lists; the rest are counted."""
 _LONGEST: Final = 80
-_CLASSES: Final = {"bona_fide": "genuine", "attack": "attack"}
+_CLASSES: Final = {"bona_fide": phrase("genuine"), "attack": phrase("attack")}
+_WORSE: Final = {None: numbers.NOT_KNOWN, True: phrase("✕ yes"), False: phrase("✓ no")}
+# in A and in B, each yes and no
+_RIGHT: Final = (phrase("Right in A"), phrase("Wrong in A"), phrase("Right in B"), phrase("Wrong in B"))
+_FLAGGED: Final = (
+    phrase("Flagged in A"),
+    phrase("Not flagged in A"),
+    phrase("Flagged in B"),
+    phrase("Not flagged in B"),
+)
 
 
 def flip_matrices(found: Comparison) -> tuple[Table, ...]:
@@ -31,29 +41,32 @@ def flip_matrices(found: Comparison) -> tuple[Table, ...]:
     if found.at_threshold is None:
         flagged = other.arrays.scores >= at_b
         before = one.arrays.scores >= at_a
-        return (_matrix("Samples, flagged or not", before, flagged, ("flagged", "not flagged")),)
+        caption = say("Samples, flagged or not ({n})", n=numbers.count(before.size))
+        return (_matrix(caption, before, flagged, _FLAGGED),)
     shown = []
-    for caption, event in (("Genuine samples", "blocked"), ("Attacks", "missed")):
-        own = one.of(event)  # type: ignore[arg-type]
-        wrong_a, wrong_b = one.events(event, at_a)[own], other.events(event, at_b)[own]  # type: ignore[arg-type]
-        shown.append(_matrix(caption, ~wrong_a, ~wrong_b, ("right", "wrong")))
+    for event in ("blocked", "missed"):
+        own = one.of(event)
+        wrong_a, wrong_b = one.events(event, at_a)[own], other.events(event, at_b)[own]
+        n = numbers.count(wrong_a.size)
+        caption = say("Genuine samples ({n})", n=n) if event == "blocked" else say("Attacks ({n})", n=n)
+        shown.append(_matrix(caption, ~wrong_a, ~wrong_b, _RIGHT))
     return tuple(shown)
 
 
-def _matrix(caption: str, one: Any, other: Any, words: tuple[str, str]) -> Table:
-    yes, no = words
+def _matrix(caption: str, one: Any, other: Any, words: tuple[str, str, str, str]) -> Table:
+    yes_a, no_a, yes_b, no_b = words
 
     def cell(in_a: bool, in_b: bool) -> Cell:
         number = int(np.count_nonzero((one == in_a) & (other == in_b)))
-        wrong = words == ("right", "wrong") and in_a and not in_b
+        wrong = words == _RIGHT and in_a and not in_b
         return Cell(text=numbers.count(number), value=float(number), strong=wrong)
 
     return Table(
-        caption=f"{caption} ({numbers.count(one.size)})",
-        columns=columns("In A", f"{yes.capitalize()} in B", f"{no.capitalize()} in B"),
+        caption=caption,
+        columns=columns(phrase("In A"), yes_b, no_b),
         rows=(
-            row(f"{yes.capitalize()} in A", cell(True, True), cell(True, False)),
-            row(f"{no.capitalize()} in A", cell(False, True), cell(False, False)),
+            row(yes_a, cell(True, True), cell(True, False)),
+            row(no_a, cell(False, True), cell(False, False)),
         ),
     )
 
@@ -63,32 +76,35 @@ def flip_table(found: Comparison) -> Table | None:
     if not found.flips:
         return None
     left = len(found.flips) - MOST_FLIPS
-    texts = ("Class", "Attack type", "For the worse")
+    texts = (say("Class"), say("Attack type"), say("For the worse"))
     return Table(
-        caption=f"Flipped decisions ({numbers.count(len(found.flips))})",
+        caption=say("Flipped decisions ({n})", n=numbers.count(len(found.flips))),
         columns=columns(
-            "Sample",
-            "Class",
-            "Attack type",
-            "Score in A",
-            "Score in B",
+            say("Sample"),
+            texts[0],
+            texts[1],
+            say("Score in A"),
+            say("Score in B"),
             "B − A",
-            "For the worse",
+            texts[2],
             texts=texts,
         ),
         rows=tuple(_row(flip) for flip in found.flips[:MOST_FLIPS]),
         note=(
-            f"The first {MOST_FLIPS}: those for the worse first, and of these the largest changes;"
-            f" {numbers.count(left)} more are in the JSON of the comparison."
+            say(
+                "The first {most}: those for the worse first, and of these the largest changes; {left} more are in the"
+                " JSON of the comparison.",
+                most=MOST_FLIPS,
+                left=numbers.count(left),
+            )
             if left > 0
-            else "Those for the worse first, and of these the largest changes."
+            else say("Those for the worse first, and of these the largest changes.")
         ),
     )
 
 
 def _row(flip: Flip) -> tuple[Cell, ...]:
     apart = flip.b - flip.a
-    worse = {None: numbers.NOT_KNOWN, True: "✕ yes", False: "✓ no"}[flip.worse]
     return row(
         Cell(text=name(flip.sample_id, _LONGEST)),
         _CLASSES.get(flip.label or "", numbers.NOT_KNOWN),
@@ -96,5 +112,5 @@ def _row(flip: Flip) -> tuple[Cell, ...]:
         threshold_cell(flip.a),
         threshold_cell(flip.b),
         Cell(text=f"{apart:+.4f}", value=apart),
-        worse,
+        _WORSE[flip.worse],
     )

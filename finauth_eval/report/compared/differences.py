@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from finauth_eval.phrases import phrase, say
 from finauth_eval.report.compared.cells import count_or_dash, difference_cell, p_cell
 from finauth_eval.report.tables import Cell, Table, area_cell, columns, rate_cell, row
 from finauth_eval.shown import numbers
@@ -22,35 +23,42 @@ def difference_table(found: Comparison) -> Table:
     at = found.at_threshold
     rows: list[tuple[Cell, ...]] = []
     if at is None:
-        rows.append(_rates("Samples flagged", found.alerts))
+        rows.append(_rates(phrase("Samples flagged"), found.alerts))
     else:
         rows += [
-            _rates("Genuine blocked (BPCER)", at.bona_fide),
-            _rates("Attacks that pass (APCER)", at.attack),
+            _rates(phrase("Genuine blocked (BPCER)"), at.bona_fide),
+            _rates(phrase("Attacks that pass (APCER)"), at.attack),
         ]
         rows += _worst(found)
     rows += _areas(found)
     a, b = found.thresholds
-    where = (
-        f"at {numbers.threshold(a)}"
+    caption = (
+        say("Error rates at {a}", a=numbers.threshold(a))
         if a == b
-        else f"at {numbers.threshold(a)} in A, {numbers.threshold(b)} in B"
+        else say("Error rates at {a} in A, {b} in B", a=numbers.threshold(a), b=numbers.threshold(b))
+    )
+    only = (
+        (say("Flagged in A only"), say("Flagged in B only"))
+        if at is None
+        else (say("Wrong in A only"), say("Wrong in B only"))
     )
     return Table(
-        caption=f"Error rates {where}",
-        columns=columns("Figure", "A", "B", "Difference B − A", "p", "Wrong in A only", "Wrong in B only")
-        if at is not None
-        else columns("Figure", "A", "B", "Difference B − A", "p", "Flagged in A only", "Flagged in B only"),
+        caption=caption,
+        columns=columns(say("Figure"), "A", "B", say("Difference B − A"), "p", *only),
         rows=tuple(rows),
         note=_note(found),
-    )  # fmt: skip
+    )
 
 
 def _note(found: Comparison) -> str:
-    words = "A rate that rose is a positive difference."
+    said = [say("A rate that rose is a positive difference.")]
     if found.bpcer_at_apcer:
-        words += " BPCER10, 20 and 100 have a threshold of their own in each run, chosen anew in each bootstrap replicate."
-    return words
+        said.append(
+            say(
+                "BPCER10, 20 and 100 have a threshold of their own in each run, chosen anew in each bootstrap replicate."
+            )
+        )
+    return " ".join(said)
 
 
 def _rates(words: str, own: Rates) -> tuple[Cell, ...]:
@@ -68,7 +76,7 @@ def _worst(found: Comparison) -> list[tuple[Cell, ...]]:
     apart = of_b.estimate.value - of_a.estimate.value
     dash = Cell(text=numbers.NOT_KNOWN)
     difference = Cell(
-        text=numbers.points(apart, sign=True), value=None if math.isnan(apart) else apart, note="no test: picked as the worst"
+        text=numbers.points(apart, sign=True), value=None if math.isnan(apart) else apart, note=phrase("no test: picked as the worst")
     )  # fmt: skip
     cells = [
         Cell(
@@ -76,7 +84,7 @@ def _worst(found: Comparison) -> list[tuple[Cell, ...]]:
         )
         for own in (of_a, of_b)
     ]  # fmt: skip
-    return [row("APCER, worst type of each", *cells, difference, dash, dash, dash)]
+    return [row(phrase("APCER, worst type of each"), *cells, difference, dash, dash, dash)]
 
 
 def _areas(found: Comparison) -> list[tuple[Cell, ...]]:
@@ -90,8 +98,13 @@ def _areas(found: Comparison) -> list[tuple[Cell, ...]]:
     for key, own in found.bpcer_at_apcer.items():
         typed = own.a.worst_type.defined and own.b.worst_type.defined
         one, other = (own.a.worst_type, own.b.worst_type) if typed else (own.a.pooled, own.b.pooled)
-        whom = "every type" if typed else "all attacks"
-        heading = Cell(text=f"BPCER{key}", note=f"at most {numbers.limit(own.a.apcer)} of {whom} pass")
+        share = numbers.limit(own.a.apcer)
+        note = (
+            say("at most {share} of every type pass", share=share)
+            if typed
+            else say("at most {share} of all attacks pass", share=share)
+        )
+        heading = Cell(text=f"BPCER{key}", note=note)
         rows.append(
             row(heading, rate_cell(one), rate_cell(other), difference_cell(own.worst_type), dash, dash, dash)
         )
@@ -103,7 +116,7 @@ def margin_table(found: Comparison) -> Table | None:
     own = found.non_inferiority
     if own is None:
         return None
-    answers = {None: "— not known", True: "✓ yes", False: "○ not shown"}
+    answers = {None: say("— not known"), True: say("✓ yes"), False: say("○ not shown")}
     rows = [
         row(
             words,
@@ -114,13 +127,17 @@ def margin_table(found: Comparison) -> Table | None:
             answers[answer],
         )
         for words, upper, answer in (
-            ("Genuine blocked (BPCER)", own.bpcer_upper, own.bpcer),
-            ("Attacks that pass (APCER)", own.apcer_upper, own.apcer),
+            (phrase("Genuine blocked (BPCER)"), own.bpcer_upper, own.bpcer),
+            (phrase("Attacks that pass (APCER)"), own.apcer_upper, own.apcer),
         )
     ]
+    within = say("Within the margin")
     return Table(
-        caption=f"Is B worse by less than {numbers.points(own.margin)}?",
-        columns=columns("Error", "Worse by at most", "Within the margin", texts=("Within the margin",)),
+        caption=say("Is B worse by less than {margin}?", margin=numbers.points(own.margin)),
+        columns=columns(say("Error"), say("Worse by at most"), within, texts=(within,)),
         rows=tuple(rows),
-        note=f"One-sided limits, each with {numbers.confidence_words(own.confidence)} confidence. “Not shown” is no proof that it is worse.",
+        note=say(
+            "One-sided limits, each with {confidence} confidence. “Not shown” is no proof that it is worse.",
+            confidence=numbers.confidence_words(own.confidence),
+        ),
     )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from finauth_eval.phrases import phrase, say, translated
 from finauth_eval.report.compared.cells import p_cell
 from finauth_eval.report.tables import Cell, Table, columns, count_cell, row
 from finauth_eval.report.verdict import Badge
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["GateView", "gate_view"]
 
 _ICONS: Final = {"pass": "✓", "fail": "✕", "inconclusive": "○", "invalid": "⊘"}
+_WORDS: Final = {
+    "pass": phrase("pass"),
+    "fail": phrase("fail"),
+    "inconclusive": phrase("inconclusive"),
+    "invalid": phrase("invalid"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,14 +44,16 @@ def gate_view(verdict: Verdict) -> GateView:
     badge = Badge(
         look="good" if look == "good" else "bad" if look == "bad" else "unknown" if look == "unknown" else "warn",
         icon=_ICONS[verdict.verdict],
-        words=f"Gate: {verdict.verdict}",
+        words=say("Gate: {verdict}", verdict=_WORDS[verdict.verdict]),
     )  # fmt: skip
     alarms = verdict.false_alarms
     words = None
     if alarms.defined:
-        words = (
-            f"If nothing had changed, these rules would fail in {numbers.rate(alarms)} of such runs, measured by exchanging"
-            f" the two runs' answers {numbers.count(alarms.n)} times."
+        words = say(
+            "If nothing had changed, these rules would fail in {rate} of such runs, measured by exchanging the two runs'"
+            " answers {n} times.",
+            rate=numbers.rate(alarms),
+            n=numbers.count(alarms.n),
         )
     return GateView(
         badge=badge,
@@ -55,16 +64,17 @@ def gate_view(verdict: Verdict) -> GateView:
 
 
 def _rules(rules: tuple[RuleVerdict, ...]) -> Table:
+    texts = (say("Verdict"), say("What was seen"))
     return Table(
-        caption="Rules of the gate",
+        caption=say("Rules of the gate"),
         columns=columns(
-            "Rule", "Verdict", "What was seen", "Observed", "Limit", "p (Holm)", "n", texts=("Verdict", "What was seen")
+            say("Rule"), *texts, say("Observed"), say("Limit"), "p (Holm)", "n", texts=texts
         ),
         rows=tuple(
             row(
-                Cell(text=name(own.name)),
-                Cell(text=f"{_ICONS[own.verdict]} {own.verdict}"),
-                Cell(text=name(own.explanation, 600)),
+                Cell(text=name(translated(own.name))),
+                Cell(text=f"{_ICONS[own.verdict]} {translated(_WORDS[own.verdict])}"),
+                Cell(text=name(translated(own.explanation), 600)),
                 _figure(own.observed),
                 _figure(own.limit),
                 p_cell(own.p_holm),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from finauth_eval.comparing.kept import keeping_blocked
+from finauth_eval.phrases import phrase, say
 from finauth_eval.report.tables import Table, columns, rate_cell, row, threshold_cell
 from finauth_eval.shown import numbers
 
@@ -26,18 +27,32 @@ class Keeping:
 
 def _words(kept: KeptBlocked | None, found: Comparison) -> str:
     if kept is None:
-        missing = "genuine samples with a score in both runs" if found.labelled else "labels"
-        return f"There is none to name: it needs {missing}."
+        return (
+            say("There is none to name: it needs genuine samples with a score in both runs.")
+            if found.labelled
+            else say("There is none to name: it needs labels.")
+        )
     blocked = numbers.percent(kept.a.bpcer.value, n=kept.a.bpcer.n)
+    at = numbers.threshold(kept.a.threshold)
     if kept.b is None:
-        return f"A blocks {blocked} of genuine customers at {numbers.threshold(kept.a.threshold)}. {kept.reason}."
+        return say(
+            "A blocks {blocked} of genuine customers at {threshold}. {reason}.",
+            blocked=blocked,
+            threshold=at,
+            reason=kept.reason,
+        )
     missed = numbers.percent(kept.b.apcer.value, n=kept.b.apcer.n)
     before = numbers.percent(kept.a.apcer.value, n=kept.a.apcer.n)
-    attacks = f" {missed} of attacks then pass, against {before} in A." if kept.b.apcer.defined else ""
-    return (
-        f"To block no more genuine customers than A does at {numbers.threshold(kept.a.threshold)} ({blocked}), B needs a"
-        f" threshold of {numbers.threshold(kept.threshold)} or higher.{attacks}"
+    words = say(
+        "To block no more genuine customers than A does at {at} ({blocked}), B needs a threshold of {threshold} or higher.",
+        at=at,
+        blocked=blocked,
+        threshold=numbers.threshold(kept.threshold),
     )
+    if not kept.b.apcer.defined:
+        return words
+    passing = say("{missed} of attacks then pass, against {before} in A.", missed=missed, before=before)
+    return f"{words} {passing}"
 
 
 def _table(kept: KeptBlocked) -> Table:
@@ -46,16 +61,23 @@ def _table(kept: KeptBlocked) -> Table:
             words, threshold_cell(own.threshold), rate_cell(own.bpcer), rate_cell(own.apcer),
             "—" if own.apcer_worst is None else rate_cell(own.apcer_worst.estimate),
         )
-        for words, own in (("A, at its threshold", kept.a), ("B, so that no more are blocked", kept.b))
+        for words, own in (
+            (phrase("A, at its threshold"), kept.a),
+            (phrase("B, so that no more are blocked"), kept.b),
+        )
         if own is not None
     ]  # fmt: skip
     return Table(
-        caption="The threshold for B that keeps A's blocked customers",
+        caption=say("The threshold for B that keeps A's blocked customers"),
         columns=columns(
-            "Run", "Threshold", "Genuine blocked (BPCER)", "Attacks that pass (APCER)", "Of the worst type"
+            say("Run"),
+            say("Threshold"),
+            say("Genuine blocked (BPCER)"),
+            say("Attacks that pass (APCER)"),
+            say("Of the worst type"),
         ),
         rows=tuple(rows),
-        note=(
+        note=say(
             "For orientation only: chosen on these very samples, which flatters it. It describes them and promises"
             " nothing of others; for a threshold with a promise, ask for recommendations on B."
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import finauth_eval
+from finauth_eval.phrases import phrase, say
 from finauth_eval.report.tables import Cell, Table, columns, row
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import name
@@ -16,17 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["comparison_methods", "origins_table"]
 
 _METHODS: Final = {
-    "tango": "Tango's interval for the difference of two rates of the same samples",
-    "tango-clusters": "Tango's interval with a variance over subjects or other clusters, for samples that belong together",
-    "mcnemar-mid-p": "McNemar's test of the samples that flipped, mid-p",
-    "sign-flip-mid-p": "An exact test that exchanges the two runs' answers of whole subjects or clusters, mid-p",
-    "miettinen-nurminen": "The score test and interval of Miettinen and Nurminen, for independent samples",
-    "delong-paired": "DeLong's interval and test for the difference of two areas over the same samples",
-    "delong-paired-clustered-t": "Obuchowski's interval and test for the difference of two areas, allowing for samples that belong together",
-    "delong-unpaired": "DeLong's variances of two independent areas, added",
-    "delong-unpaired-clustered-t": "Obuchowski's variances of two independent areas, added, and Welch's t test",
-    "exact-pairs": "Exact, from disjoint pairs of samples: where the areas have no variance",
-    "bootstrap-percentile": "Percentiles of a bootstrap that chooses both thresholds anew in each replicate",
+    "tango": phrase("Tango's interval for the difference of two rates of the same samples"),
+    "tango-clusters": phrase("Tango's interval with a variance over subjects or other clusters, for samples that belong together"),
+    "mcnemar-mid-p": phrase("McNemar's test of the samples that flipped, mid-p"),
+    "sign-flip-mid-p": phrase("An exact test that exchanges the two runs' answers of whole subjects or clusters, mid-p"),
+    "miettinen-nurminen": phrase("The score test and interval of Miettinen and Nurminen, for independent samples"),
+    "delong-paired": phrase("DeLong's interval and test for the difference of two areas over the same samples"),
+    "delong-paired-clustered-t": phrase("Obuchowski's interval and test for the difference of two areas, allowing for samples that belong together"),
+    "delong-unpaired": phrase("DeLong's variances of two independent areas, added"),
+    "delong-unpaired-clustered-t": phrase("Obuchowski's variances of two independent areas, added, and Welch's t test"),
+    "exact-pairs": phrase("Exact, from disjoint pairs of samples: where the areas have no variance"),
+    "bootstrap-percentile": phrase("Percentiles of a bootstrap that chooses both thresholds anew in each replicate"),
 }  # fmt: skip
 
 
@@ -60,10 +61,11 @@ def origins_table(found: Comparison) -> Table:
         if one[words] or other[words]
     ]
     here = f"finauth-eval {finauth_eval.__version__}"
-    rows.append(row("Compared with", Cell(text=here), Cell(text=here)))
+    rows.append(row(phrase("Compared with"), Cell(text=here), Cell(text=here)))
+    reference = say("A, the reference")
     return Table(
-        caption="Provenance of both runs",
-        columns=columns("Item", "A, the reference", "B", texts=("A, the reference", "B")),
+        caption=say("Provenance of both runs"),
+        columns=columns(say("Item"), reference, "B", texts=(reference, "B")),
         rows=tuple(rows),
     )
 
@@ -76,15 +78,15 @@ def _entries(found: Provenance) -> dict[str, str]:
     run = found.run
     versions = ", ".join(f"{key} {value}" for key, value in sorted(found.package_versions.items()))
     return {
-        "Scores read from": found.source,
-        "Digest of labels, scores and attack types": found.digest,
-        "Dataset": found.dataset_name or "",
-        "Digest of the dataset": found.dataset_digest or "",
-        "Detector's address": found.endpoint or "",
-        "Detector's name": str(run.get("endpoint_name") or ""),
-        "Region": found.region or "",
-        "Campaign": found.campaign or "",
-        "Started": str(run.get("started_at") or ""),
-        "Ended": str(run.get("ended_at") or run.get("finished_at") or ""),
-        "Packages of the run": versions,
+        phrase("Scores read from"): found.source,
+        phrase("Digest of labels, scores and attack types"): found.digest,
+        phrase("Dataset"): found.dataset_name or "",
+        phrase("Digest of the dataset"): found.dataset_digest or "",
+        phrase("Detector's address"): found.endpoint or "",
+        phrase("Detector's name"): str(run.get("endpoint_name") or ""),
+        phrase("Region"): found.region or "",
+        phrase("Campaign"): found.campaign or "",
+        phrase("Started"): str(run.get("started_at") or ""),
+        phrase("Ended"): str(run.get("ended_at") or run.get("finished_at") or ""),
+        phrase("Packages of the run"): versions,
     }

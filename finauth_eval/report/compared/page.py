@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from finauth_eval.phrases import speaking
+from finauth_eval.phrases import phrase, say, speaking, translated
 from finauth_eval.report import provenance
 from finauth_eval.report.compared import decisions, service, shift
 from finauth_eval.report.compared.curves import curves_of
@@ -98,8 +98,8 @@ def _context(found: Comparison, verdict: Verdict | None, title: str | None) -> d
         "notes": (*found.comparability, *found.warnings),
         "verdict": outcome_of(found),
         "sides": [
-            ("A", "the reference", side_words(found.a)),
-            ("B", "compared with it", side_words(found.b)),
+            ("A", phrase("the reference"), side_words(found.a)),
+            ("B", phrase("compared with it"), side_words(found.b)),
         ],
         "paired": found.paired,
         "pairing": pairing_table(found),
@@ -122,7 +122,7 @@ def _context(found: Comparison, verdict: Verdict | None, title: str | None) -> d
         "methods": comparison_methods(found),
         "origins": origins_table(found),
         "run_tables": [
-            (letter, replace(table, caption=f"{letter}: {table.caption}"))
+            (letter, replace(table, caption=f"{letter}: {translated(table.caption)}"))
             for letter, own in (("A", found.a), ("B", found.b))
             if (table := provenance.run_table(own.provenance)) is not None
         ],
@@ -132,7 +132,9 @@ def _context(found: Comparison, verdict: Verdict | None, title: str | None) -> d
 
 def _title(found: Comparison) -> str:
     names = [own.provenance.dataset_name for own in (found.a, found.b)]
-    return f"Two runs on {names[0]}" if names[0] and names[0] == names[1] else "Two runs compared"
+    if names[0] and names[0] == names[1]:
+        return say("Two runs on {dataset}", dataset=names[0])
+    return say("Two runs compared")
 
 
 def _data(found: Comparison, verdict: Verdict | None) -> dict[str, Any]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from finauth_eval.phrases import counted, phrase, say, translated
 from finauth_eval.report.charts.forest import Range, forest
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.scales import LinearScale, Tick
 from finauth_eval.report.compared.cells import count_or_dash, difference_cell, p_cell
 from finauth_eval.report.figures import Figure, Key
 from finauth_eval.report.tables import Cell, Table, columns, count_cell, rate_cell, row
-from finauth_eval.report.wording import times
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import name
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["PartsView", "parts_of"]
 
 _CHARTED: Final = 20
-_WORDS: Final = {"bpcer": "blocked", "apcer": "missed"}
+_WORDS: Final = {"bpcer": phrase("blocked"), "apcer": phrase("missed")}
 _LONGEST: Final = 160
 
 
@@ -77,7 +77,7 @@ def parts_of(found: Comparison) -> tuple[PartsView, ...]:
     views = []
     if found.attack_types:
         types = [_Named(of=own, rate="apcer", part=part) for own, part in found.attack_types.items()]
-        views.append(_view(found, types, "types", "Attack types", "Attack type"))
+        views.append(_view(found, types, "types", say("Attack types"), say("Attack type")))
     for k, (column, values) in enumerate(found.slices.items(), start=1):
         parts = [
             _Named(of=value, rate=metric, part=part)
@@ -85,30 +85,41 @@ def parts_of(found: Comparison) -> tuple[PartsView, ...]:
             for metric, part in metrics.items()
         ]
         if parts:
-            views.append(_view(found, parts, f"slice-{k}", f"By {column}", column))
+            views.append(_view(found, parts, f"slice-{k}", say("By {column}", column=column), column))
     return tuple(views)
 
 
 def _view(found: Comparison, parts: Sequence[_Named], anchor: str, title: str, heading: str) -> PartsView:
     single = anchor == "types"
-    texts = () if single else ("Error",)
+    texts = () if single else (say("Error"),)
     return PartsView(
         figure=_figure(found, parts, anchor, title, single=single),
         table=Table(
             caption=title,
             columns=columns(
-                heading, *texts, "n", "A", "B", "Difference B − A", "p", "p (Holm)", "Wrong in A only", "Wrong in B only",
+                heading,
+                *texts,
+                "n",
+                "A",
+                "B",
+                say("Difference B − A"),
+                "p",
+                "p (Holm)",
+                say("Wrong in A only"),
+                say("Wrong in B only"),
                 texts=texts,
             ),
             rows=tuple(_row(own, single=single) for own in parts),
-            note="p (Holm) allows for every attack type and slice that this page looks at; act on that one.",
+            note=say(
+                "p (Holm) allows for every attack type and slice that this page looks at; act on that one."
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def _row(own: _Named, *, single: bool) -> tuple[Cell, ...]:
     rates, part = own.part.rates, own.part
-    heading = Cell(text=name(own.of, _LONGEST), flag="few: n < 30" if part.small else None)
+    heading = Cell(text=name(own.of, _LONGEST), flag=phrase("few: n < 30") if part.small else None)
     kind = () if single else (_WORDS[own.rate],)
     return row(
         heading, *kind, count_cell(rates.n), rate_cell(rates.a), rate_cell(rates.b),
@@ -129,6 +140,7 @@ def _figure(
     level = 1 - found.confidence
     sure = [own for own in parts if own.part.p_holm <= level]
     lead = _lead(sure, len(parts), found)
+    heading = say("{title}: difference, B less A", title=title)
     reach = max(
         max(abs(own.part.rates.change.difference.low), abs(own.part.rates.change.difference.high))
         for own in shown
@@ -137,7 +149,7 @@ def _figure(
     chart = forest(
         [
             Range(
-                name=own.of if single else f"{own.of}, {_WORDS[own.rate]}",
+                name=own.of if single else f"{own.of}, {translated(_WORDS[own.rate])}",
                 value=own.part.rates.change.difference.value,
                 low=own.part.rates.change.difference.low,
                 high=own.part.rates.change.difference.high,
@@ -147,21 +159,32 @@ def _figure(
             for own in shown
         ],
         anchor=f"{anchor}-chart",
-        title=f"{title}: difference, B less A",
+        title=heading,
         description=lead,
-        x=Axis(label="B less A, in points: to the right B is worse", scale=_PointScale(low=-end, high=end)),
+        x=Axis(
+            label=say("B less A, in points: to the right B is worse"), scale=_PointScale(low=-end, high=end)
+        ),
         reference=0.0,
     )
     left = len(parts) - len(shown)
     return Figure(
         id=f"{anchor}-figure",
-        title=f"{title}: difference, B less A",
+        title=heading,
         lead=lead,
         chart=chart,
         keys=_keys(found, shown),
         marks=(),
-        notes=(f"The {len(shown)} surest; {times(left, 'more row')} in the table.",) if left else (),
+        notes=(_left_words(len(shown), left),) if left else (),
         table=_ranges_table(title, shown, single=single),
+    )
+
+
+def _left_words(shown: int, left: int) -> str:
+    return counted(
+        "The {shown} surest; {n} more row in the table.",
+        "The {shown} surest; {n} more rows in the table.",
+        left,
+        shown=shown,
     )
 
 
@@ -173,28 +196,41 @@ def _doubt(own: _Named) -> tuple[float, float]:
 def _lead(sure: Sequence[_Named], n: int, found: Comparison) -> str:
     level = numbers.confidence_words(found.confidence)
     if not sure:
-        return (
-            f"None of {times(n, 'difference')} is sure at {level} once it is allowed for that there are {n}."
+        return counted(
+            "None of {n} difference is sure at {level} once it is allowed for that there are {n}.",
+            "None of {n} differences is sure at {level} once it is allowed for that there are {n}.",
+            n,
+            level=level,
         )
     worse = sum(own.part.rates.change.difference.value > 0 for own in sure)
-    return f"Of {times(n, 'difference')} {worse} for the worse and {len(sure) - worse} for the better are sure at {level}, allowing for their number."
+    return counted(
+        "Of {n} difference {worse} for the worse and {better} for the better are sure at {level}, allowing for their number.",
+        "Of {n} differences {worse} for the worse and {better} for the better are sure at {level}, allowing for their number.",
+        n,
+        worse=worse,
+        better=len(sure) - worse,
+        level=level,
+    )
 
 
 def _keys(found: Comparison, shown: Sequence[_Named]) -> tuple[Key, ...]:
     level = numbers.confidence_words(found.confidence)
-    words = {"bpcer": ("genuine", "genuine blocked"), "apcer": ("attack", "attacks that pass")}
+    words = {
+        "bpcer": ("genuine", say("genuine blocked, with {level} interval; bold where sure", level=level)),
+        "apcer": ("attack", say("attacks that pass, with {level} interval; bold where sure", level=level)),
+    }
     return tuple(
-        Key(look=look, shape="range", label=f"{label}, with {level} interval; bold where sure")
+        Key(look=look, shape="range", label=label)
         for rate, (look, label) in words.items()
         if any(own.rate == rate for own in shown)
     )
 
 
 def _ranges_table(title: str, shown: Sequence[_Named], *, single: bool) -> Table:
-    texts = () if single else ("Error",)
+    texts = () if single else (say("Error"),)
     return Table(
-        caption=f"{title}, as drawn",
-        columns=columns("Part", *texts, "Difference B − A", texts=texts),
+        caption=say("{title}, as drawn", title=title),
+        columns=columns(say("Part"), *texts, say("Difference B − A"), texts=texts),
         rows=tuple(
             row(
                 Cell(text=name(own.of, 60)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from finauth_eval.phrases import phrase, say, translated
 from finauth_eval.report.charts.frame import Axis
 from finauth_eval.report.charts.layers import Bars
 from finauth_eval.report.charts.pins import Pin
@@ -25,7 +26,21 @@ if TYPE_CHECKING:
 
 __all__ = ["moves_table", "psi_tables", "quantile_tables", "shift_figures", "shift_table"]
 
-_NAMES: Final = {"all": "all samples", "bona_fide": "genuine samples", "attack": "attacks"}
+_NAMES: Final = {
+    "all": phrase("All samples"),
+    "bona_fide": phrase("Genuine samples"),
+    "attack": phrase("Attacks"),
+}
+_SCORES: Final = {
+    "all": phrase("Scores of all samples"),
+    "bona_fide": phrase("Scores of genuine samples"),
+    "attack": phrase("Scores of attacks"),
+}
+_BINS: Final = {
+    "all": phrase("Bins of PSI, all samples"),
+    "bona_fide": phrase("Bins of PSI, genuine samples"),
+    "attack": phrase("Bins of PSI, attacks"),
+}
 _REACHES: Final = (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 _FEW: Final = 400
 
@@ -50,10 +65,10 @@ def shift_figures(found: Comparison) -> tuple[Figure | Missing, ...]:
 
 
 def _figure(found: Comparison, which: str) -> Figure | Missing:
-    title = f"Scores of {_NAMES[which]}"
+    title = translated(_SCORES[which])
     a, b = _scores(found, which)
     if not a.size or not b.size:
-        return Missing(title=title, reason="One of the runs has none with a score.")
+        return Missing(title=title, reason=say("One of the runs has none with a score."))
     both = np.sort(np.concatenate([a, b]))
     edges = bin_edges(both, bins=20 if both.size < 2 * _FEW else 40)
     counts = [histogram(own, np.ones(own.size, dtype=np.int64), edges) for own in (a, b)]
@@ -61,9 +76,11 @@ def _figure(found: Comparison, which: str) -> Figure | Missing:
     top = max(float(own.max()) for own in shares)
     shift = found.shift.by_class[which]
     median_a, median_b = shift.quantiles[0.5]
-    lead = (
-        f"Half of the scores are at most {numbers.score(median_a)} in A and {numbers.score(median_b)} in B; scores moved by"
-        f" {numbers.score(shift.wasserstein)} on average."
+    lead = say(
+        "Half of the scores are at most {a} in A and {b} in B; scores moved by {apart} on average.",
+        a=numbers.score(median_a),
+        b=numbers.score(median_b),
+        apart=numbers.score(shift.wasserstein),
     )
     at_a, at_b = found.thresholds
     low, high = float(edges[0]), float(edges[-1])
@@ -77,9 +94,9 @@ def _figure(found: Comparison, which: str) -> Figure | Missing:
             anchor=f"scores-{which.replace('_', '-')}-chart",
             title=title,
             description=lead,
-            x=Axis(label="score: the higher, the more likely an attack", scale=LinearScale(low=low, high=high)),
+            x=Axis(label=say("score: the higher, the more likely an attack"), scale=LinearScale(low=low, high=high)),
             y=Axis(
-                label=f"share of the samples per {width}",
+                label=say("share of the samples per {width}", width=width),
                 scale=LinearScale(low=0.0, high=next(end for end in _REACHES if end >= min(1.0, top)), as_percent=True),
             ),
             layers=[
@@ -89,8 +106,8 @@ def _figure(found: Comparison, which: str) -> Figure | Missing:
             pins=pins,
         ),
         keys=(
-            Key(look="run-a", shape="area", label=f"A, n = {numbers.count(a.size)}"),
-            Key(look="run-b", shape="area", label=f"B, n = {numbers.count(b.size)}, dashed outline"),
+            Key(look="run-a", shape="area", label=say("A, n = {n}", n=numbers.count(a.size))),
+            Key(look="run-b", shape="area", label=say("B, n = {n}, dashed outline", n=numbers.count(b.size))),
         ),
         marks=(),
         notes=(_pin_words(at_a, at_b),) if pins else (),
@@ -100,9 +117,13 @@ def _figure(found: Comparison, which: str) -> Figure | Missing:
 
 def _pin_words(at_a: float, at_b: float) -> str:
     if at_a == at_b:
-        return f"The pins are the threshold, {numbers.short_threshold(at_a)} in both."
-    return (
-        f"The pins are the thresholds: A {numbers.short_threshold(at_a)}, B {numbers.short_threshold(at_b)}."
+        return say(
+            "The pins are the threshold, {threshold} in both.", threshold=numbers.short_threshold(at_a)
+        )
+    return say(
+        "The pins are the thresholds: A {a}, B {b}.",
+        a=numbers.short_threshold(at_a),
+        b=numbers.short_threshold(at_b),
     )
 
 
@@ -110,7 +131,7 @@ def _bins_table(title: str, edges: NDArray[np.float64], counts: list[NDArray[np.
     a, b = counts
     return Table(
         caption=title,
-        columns=columns("Score", "A", "Share of A", "B", "Share of B"),
+        columns=columns(say("Score"), "A", say("Share of A"), "B", say("Share of B")),
         rows=tuple(
             row(
                 f"{edges[k]:.4g}–{edges[k + 1]:.4g}",
@@ -121,23 +142,23 @@ def _bins_table(title: str, edges: NDArray[np.float64], counts: list[NDArray[np.
             )
             for k in range(a.size)
         ),
-        note="The left edge belongs to its row, the right edge to the next.",
+        note=say("The left edge belongs to its row, the right edge to the next."),
     )
 
 
 def shift_table(found: Comparison) -> Table:
     """How far the two distributions lie apart."""
     return Table(
-        caption="How far the scores lie apart",
-        columns=columns("Samples", "n in A", "n in B", "Wasserstein", "KS", "PSI"),
+        caption=say("How far the scores lie apart"),
+        columns=columns(say("Samples"), say("n in A"), say("n in B"), "Wasserstein", "KS", "PSI"),
         rows=tuple(
             row(
-                _NAMES[which].capitalize(), count_cell(own.n_a), count_cell(own.n_b), score_cell(own.wasserstein),
+                _NAMES[which], count_cell(own.n_a), count_cell(own.n_b), score_cell(own.wasserstein),
                 score_cell(own.ks), score_cell(own.psi.value),
             )
             for which, own in found.shift.by_class.items()
         ),
-        note=(
+        note=say(
             "Wasserstein: how far scores have to move on average, on the score's own scale. KS: the largest difference of"
             " the two distribution functions. PSI: the population stability index over the bins below; 0.1 and 0.25 are"
             " customary marks for some and for much shift, and few samples alone raise it."
@@ -154,10 +175,10 @@ def quantile_tables(found: Comparison) -> Table:
         for which in kinds:
             cells += [_plain(own) for own in found.shift.by_class[which].quantiles[share]]
         rows.append(row(numbers.limit(share), *cells))
-    headings = [f"{_NAMES[which].capitalize()}, {run}" for which in kinds for run in "AB"]
+    headings = [f"{translated(_NAMES[which])}, {run}" for which in kinds for run in "AB"]
     return Table(
-        caption="Quantiles of the scores",
-        columns=columns("Share of samples at or below", *headings),
+        caption=say("Quantiles of the scores"),
+        columns=columns(say("Share of samples at or below"), *headings),
         rows=tuple(rows),
     )
 
@@ -175,18 +196,22 @@ def psi_tables(found: Comparison) -> tuple[Table, ...]:
 
 def _psi(found: Comparison, which: str) -> Table:
     psi = found.shift.by_class[which].psi
+    binning = translated(psi.to_dict()["binning"])
     ends = [numbers.threshold(own) for own in psi.edges]
-    names = [f"below {ends[0]}", *(f"{low} to {high}" for low, high in itertools.pairwise(ends))]
-    names.append(f"{ends[-1]} and above")
+    names = [
+        say("below {end}", end=ends[0]),
+        *(say("{low} to {high}", low=low, high=high) for low, high in itertools.pairwise(ends)),
+        say("{end} and above", end=ends[-1]),
+    ]
     n_a, n_b = sum(psi.a), sum(psi.b)
     return Table(
-        caption=f"Bins of PSI, {_NAMES[which]}",
-        columns=columns("Score", "A", "Share of A", "B", "Share of B"),
+        caption=translated(_BINS[which]),
+        columns=columns(say("Score"), "A", say("Share of A"), "B", say("Share of B")),
         rows=tuple(
             row(words, count_cell(a), share_cell(a / n_a), count_cell(b), share_cell(b / n_b))
             for words, a, b in zip(names, psi.a, psi.b, strict=True)
         ),
-        note=f"{psi.to_dict()['binning'][:1].upper()}{psi.to_dict()['binning'][1:]}. A bin holds its lower edge.",
+        note=say("{binning}. A bin holds its lower edge.", binning=f"{binning[:1].upper()}{binning[1:]}"),
     )
 
 
@@ -196,16 +221,21 @@ def moves_table(found: Comparison) -> Table | None:
     if own is None:
         return None
     mean = own.mean
-    limits = "" if math.isnan(mean.low) else f" ({mean.low:+.4f} to {mean.high:+.4f})"
-    moved = Cell(text=f"{mean.value:+.4f}{limits}", value=mean.value, note=mean.reason)
+    value = f"{mean.value:+.4f}"
+    words = (
+        value
+        if math.isnan(mean.low)
+        else say("{value} ({low} to {high})", value=value, low=f"{mean.low:+.4f}", high=f"{mean.high:+.4f}")
+    )
+    moved = Cell(text=words, value=mean.value, note=mean.reason)
     return Table(
-        caption="What became of each sample's score",
-        columns=columns("Score in B", "Value"),
+        caption=say("What became of each sample's score"),
+        columns=columns(say("Score in B"), say("Value")),
         rows=(
-            row("Higher, samples", count_cell(own.up)),
-            row("Lower, samples", count_cell(own.down)),
-            row("The same to the last digit, samples", count_cell(own.same)),
-            row("Moved on average, B − A", moved),
-            row("Moved at most", Cell(text=numbers.score(own.largest), value=own.largest)),
+            row(phrase("Higher, samples"), count_cell(own.up)),
+            row(phrase("Lower, samples"), count_cell(own.down)),
+            row(phrase("The same to the last digit, samples"), count_cell(own.same)),
+            row(phrase("Moved on average, B − A"), moved),
+            row(phrase("Moved at most"), Cell(text=numbers.score(own.largest), value=own.largest)),
         ),
     )

@@ -85,7 +85,9 @@ class Side:
 
     def _estimate(self, rate: SweptRate, at: int, of: str) -> Estimate:
         if not rate.n:
-            return Estimate.undefined(f"no {of} has a score", confidence=self.confidence, method="")
+            return Estimate.undefined(
+                phrase("no {of} has a score", of=of), confidence=self.confidence, method=""
+            )
         return self._made(float(rate.values[at]), rate.low[at], rate.high[at], rate.n)
 
     def _made(self, value: float, low: float, high: float, n: int) -> Estimate:

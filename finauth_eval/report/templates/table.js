@@ -1,5 +1,6 @@
 "use strict";
-// Sorts and filters tables that are complete without it. Texts are only ever set as text.
+// Sorts and filters tables that are complete without it. Its words are in data-filter and data-shown of the card around
+// a table. Texts are only ever set as text.
 for (const card of document.querySelectorAll(".sortable")) {
   const table = card.querySelector("table");
   const body = table.tBodies[0];
@@ -43,7 +44,7 @@ for (const card of document.querySelectorAll(".sortable")) {
   });
 
   const label = document.createElement("label");
-  label.textContent = "Show only rows with ";
+  label.textContent = `${card.dataset.filter} `;
   const field = document.createElement("input");
   field.type = "search";
   field.autocomplete = "off";
@@ -57,7 +58,7 @@ for (const card of document.querySelectorAll(".sortable")) {
       row.hidden = !words.every((word) => texts[k].includes(word));
       shown += row.hidden ? 0 : 1;
     });
-    status.textContent = `${shown} of ${rows.length} rows`;
+    status.textContent = card.dataset.shown.replace("{shown}", shown).replace("{all}", rows.length);
   };
   field.addEventListener("input", filter);
   filter();
