@@ -9,6 +9,7 @@ import numpy as np
 
 from finauth_eval.metrics.ascending import Ascending
 from finauth_eval.metrics.estimate import finite_or_none
+from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,8 +44,10 @@ class StabilityIndex:
             "edges": list(self.edges),
             "a": list(self.a),
             "b": list(self.b),
-            "binning": "deciles of A; one that more than a tenth of A shares is a bin of its own; half a sample added to"
-            " every bin",
+            "binning": phrase(
+                "deciles of A; one that more than a tenth of A shares is a bin of its own; half a sample added to every"
+                " bin"
+            ),
         }
 
 

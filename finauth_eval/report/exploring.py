@@ -5,27 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from markupsafe import Markup
 
 from finauth_eval.comparison import Comparison
 from finauth_eval.evaluation import Evaluation
 from finauth_eval.phrases import say, speaking
+from finauth_eval.report.compared.curves import curves_of
 from finauth_eval.report.cost_chart import costs_against_threshold
-from finauth_eval.report.explorer import Explorer, explorer_of
-from finauth_eval.report.explorer.assumptions import assumed
-from finauth_eval.report.explorer.grid import even_steps, grid_of
-from finauth_eval.report.explorer.section import section
-from finauth_eval.report.explorer.side import Side
-from finauth_eval.report.marks import Mark, marks_of
+from finauth_eval.report.explorer import Explorer, explorer_of, explorer_of_two
+from finauth_eval.report.marks import marks_of
 from finauth_eval.report.rates_chart import rates_against_threshold
 from finauth_eval.report.rendering import render
 from finauth_eval.report.sweep import sweep
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from finauth_eval.comparing.evidence import Side as Samples
     from finauth_eval.phrases import Language
     from finauth_eval.recommendation import Recommendations
     from finauth_eval.report.figures import Figure, Missing
@@ -101,13 +94,14 @@ def _exploration(
     elif isinstance(result, Comparison):
         if recommendations is not None:
             raise TypeError("recommendations belong to one run; leave them out where two are explored")
-        explorer, figures, title = _of_comparison(result), (), say("Two runs under one threshold")
+        explorer, figures = _of_comparison(result)
+        title = say("Two runs under one threshold")
     else:
         raise TypeError(f"{type(result).__name__} cannot be explored; expected an Evaluation or a Comparison")
     page = render(
         "explore.html.j2",
         styles=("report.css",),
-        script="explorer.js",
+        scripts=("explorer.js",),
         title=title,
         explorer=explorer,
         explorer_figures=figures,
@@ -127,41 +121,10 @@ def _of_evaluation(
     return explorer, (rates, costs_against_threshold(explorer, marks))
 
 
-def _of_comparison(comparison: Comparison) -> Explorer:
-    if not (comparison.a.labelled and comparison.b.labelled):
+def _of_comparison(comparison: Comparison) -> tuple[Explorer, tuple[Figure | Missing, ...]]:
+    explorer = explorer_of_two(comparison)
+    if explorer is None:
         raise ValueError(
-            "a run has no labels, so nothing is known of its errors; there is nothing to explore"
+            "a run has no labels or no scores, so nothing is known of its errors; there is nothing to explore"
         )
-    samples = (comparison.evidence.a, comparison.evidence.b)
-    scores = np.unique(np.concatenate([own.arrays.scores for own in samples]))
-    grid = grid_of(scores, [*comparison.thresholds, *([0.5] if scores[0] >= 0 and scores[-1] <= 1 else [])])
-    at = int(np.searchsorted(grid, comparison.thresholds[0]))
-    sides = tuple(
-        _side(own, grid, at, name=name, confidence=comparison.confidence)
-        for name, own in zip((say("Run A"), say("Run B")), samples, strict=True)
-    )
-    own_thresholds = dict(zip("AB", comparison.thresholds, strict=True))
-    apart = comparison.thresholds[0] != comparison.thresholds[1]
-    return section(
-        sides,
-        grid,
-        step=even_steps(scores)[1],
-        at=at,
-        assumptions=assumed(None),
-        marks=tuple(
-            Mark(
-                letter=letter,
-                threshold=threshold,
-                names=(say("the threshold of run {letter}", letter=letter),),
-            )
-            for letter, threshold in own_thresholds.items()
-        )
-        if apart
-        else (),
-    )
-
-
-def _side(samples: Samples, grid: NDArray[np.float64], at: int, *, name: str, confidence: float) -> Side:
-    counts = samples.arrays.counts()
-    clustered = samples.arrays.clustered(counts, samples.clusters)
-    return Side.of(counts, clustered, grid, at=at, confidence=confidence, name=name)
+    return explorer, curves_of(comparison)

@@ -43,7 +43,7 @@ __all__ = ["render_report", "write_report"]
 _CHARTED_MARKS: Final = 8
 _TEMPLATE: Final = "report.html.j2"
 _STYLES: Final = ("report.css",)
-_SCRIPT: Final = "explorer.js"
+_SCRIPTS: Final = ("explorer.js",)
 
 
 def render_report(
@@ -79,7 +79,7 @@ def render_report(
     """
     with speaking(lang):
         context = _context(evaluation, recommendations, scores, title, command, thumbnails)
-        return render(_TEMPLATE, styles=_styles(thumbnails), script=_SCRIPT, **context)
+        return render(_TEMPLATE, styles=_styles(thumbnails), scripts=_SCRIPTS, **context)
 
 
 def write_report(
@@ -120,7 +120,7 @@ def write_report(
     with speaking(lang):
         context = _context(evaluation, recommendations, scores, title, command, thumbnails)
         styles = _styles(thumbnails)
-        page = lay_out(_TEMPLATE, path=path, layout=layout, styles=styles, script=_SCRIPT, **context)
+        page = lay_out(_TEMPLATE, path=path, layout=layout, styles=styles, scripts=_SCRIPTS, **context)
     return write_page(page, path)
 
 

@@ -42,18 +42,18 @@ class Page:
 
 
 def render(
-    template: str, *, styles: Sequence[str] = _STYLES, script: str | None = None, **context: Any
+    template: str, *, styles: Sequence[str] = _STYLES, scripts: Sequence[str] = (), **context: Any
 ) -> str:
     """A page in one file from its template; the same context gives the same bytes.
 
     Args:
         template: Name of the template's file.
         styles: Names of the files that make up its stylesheet.
-        script: Name of the file of the page's one script, if it has any.
+        scripts: Names of the files that make up its one script, if it has any.
         **context: What the template lays out.
     """
     style = "".join(map(_asset, styles))
-    code = None if script is None else _asset(script)
+    code = "".join(map(_asset, scripts)) or None
     # our own files; nothing from outside enters them
     return _filled(
         template,
@@ -70,7 +70,7 @@ def lay_out(
     path: Path | str | Remote,
     layout: Layout = "file",
     styles: Sequence[str] = _STYLES,
-    script: str,
+    scripts: Sequence[str],
     **context: Any,
 ) -> Page:
     """A page as it is to be written: in one file, or with its style and script beside it.
@@ -80,14 +80,14 @@ def lay_out(
         path: Where the page will lie; the files beside it have its name and end in ``.css`` and ``.js``.
         layout: ``"file"`` or ``"dir"``.
         styles: As for ``render``.
-        script: As for ``render``.
+        scripts: As for ``render``.
         **context: As for ``render``.
 
     Raises:
         ValueError: The layout is another word, or the page has the name of a file beside it.
     """
     if layout == "file":
-        return Page(text=render(template, styles=styles, script=script, **context))
+        return Page(text=render(template, styles=styles, scripts=scripts, **context))
     if layout != "dir":
         raise ValueError(f"layout is {layout!r}; expected 'file' or 'dir'")
     path = place(path)
@@ -101,7 +101,10 @@ def lay_out(
         script=Markup('<script src="{}"></script>').format(_address(script_name)),
         context=context,
     )
-    return Page(text=text, beside={style_name: "".join(map(_asset, styles)), script_name: _asset(script)})
+    return Page(
+        text=text,
+        beside={style_name: "".join(map(_asset, styles)), script_name: "".join(map(_asset, scripts))},
+    )
 
 
 def _filled(

@@ -53,17 +53,22 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
+def moved_rows(frame: Any) -> tuple[Any, Any]:
+    """Two runs over the same samples, of which the first three have ids that would do harm and flip."""
+    a = frame(n=420)
+    a.loc[a.index[:3], "sample_id"] = [PAYLOAD, "=1+1", "safe\u202egpj.exe"]
+    moved = np.round(np.clip(a["score"] + np.random.default_rng(3).normal(0.03, 0.15, len(a)), 0, 1), 4)
+    moved.iloc[:3] = [0.999 if score < 0.5 else 0.001 for score in a["score"].iloc[:3]]
+    return a, a.assign(score=moved)
+
+
 @pytest.fixture(scope="module")
 def files(
     tmp_path_factory: pytest.TempPathFactory, frame: Any, run_summary: Any, as_table: Any
 ) -> dict[str, Path]:
     """One page of each kind."""
     root = tmp_path_factory.mktemp("pages")
-    a = frame(n=420)
-    a.loc[a.index[:3], "sample_id"] = [PAYLOAD, "=1+1", "safe\u202egpj.exe"]
-    moved = np.round(np.clip(a["score"] + np.random.default_rng(3).normal(0.03, 0.15, len(a)), 0, 1), 4)
-    moved.iloc[:3] = [0.999 if score < 0.5 else 0.001 for score in a["score"].iloc[:3]]
-    b = a.assign(score=moved)
+    a, b = moved_rows(frame)
     one, other = (
         as_table(a, run_summary()),
         as_table(b, run_summary(dataset={"name": "later", "digest": "cd" * 32})),
@@ -154,7 +159,7 @@ def test_without_scripts_everything_is_there(opened: Any, kind: str) -> None:
         assert box["width"] > 250
         assert box["height"] > 60
     assert plain.locator("th button").count() == 0
-    assert plain.locator("input").count() == 0
+    assert plain.locator("input:not([disabled])").count() == 0
 
 
 @pytest.mark.parametrize("width", [390, 768, 1400])
@@ -268,3 +273,25 @@ def test_strip_leads_to_the_run_and_the_run_to_its_report(opened: Any, files: di
 
 def test_pages_are_small(files: dict[str, Path]) -> None:
     assert all(len(file.read_bytes()) <= 500_000 for file in files.values())
+
+
+@pytest.mark.parametrize("wanted", [0.0, 0.271, 0.5, 0.9, 1.0])
+def test_one_slider_moves_both_runs(opened: Any, frame: Any, wanted: float) -> None:
+    tab = opened("comparison")
+    tab.fill("#x-at", str(wanted))
+    tab.press("#x-at", "Tab")
+    at = float(tab.input_value("#x-at"))
+    assert abs(at - wanted) <= 0.0005
+    for k, rows in enumerate(moved_rows(frame)):
+        scored = rows[rows["score"].notna()]
+        flagged, attack = scored["score"] >= at, scored["label"] == "attack"
+        blocked, missed = flagged[~attack].mean(), (~flagged[attack]).mean()
+        shown = {
+            name: float(tab.locator(f"#x{k}-{name}").get_attribute("value")) for name in ("bpcer", "apcer")
+        }
+        assert shown == {"bpcer": pytest.approx(blocked, abs=1e-12), "apcer": pytest.approx(missed, abs=1e-12)}
+        ring = tab.locator("#roc circle.now.other" if k else "#roc circle.now:not(.review):not(.other)").first
+        width, height = map(float, tab.locator("#roc [data-now]").get_attribute("data-size").split())
+        assert float(ring.get_attribute("cx")) == pytest.approx(width * blocked, abs=0.06)
+        assert float(ring.get_attribute("cy")) == pytest.approx(height * missed, abs=0.06)
+    assert tab.messages == []

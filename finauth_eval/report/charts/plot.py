@@ -38,6 +38,7 @@ def plot(
     pinned: Literal["rules", "curve"] = "rules",
     headroom: float = 12.0,
     explored: str | None = None,
+    runs: int = 1,
 ) -> Markup:
     """A chart of fixed proportions that scales with the page.
 
@@ -53,6 +54,7 @@ def plot(
         headroom: Room above the plot, for layers that draw there; pins on rules take what they need.
         explored: Where the explorer's script marks the threshold that is looked at: ``"threshold"`` for a vertical
             rule, or what x and y are of ``bpcer``, ``apcer``, ``caught`` and ``precision``; ``None`` for nowhere.
+        runs: How many runs the chart shows, each of which is marked.
     """
     top = TOP if pins and pinned == "rules" else headroom
     frame = Frame(x=x, y=y, width=WIDTH - LEFT - RIGHT, height=PLOT_HEIGHT)
@@ -65,15 +67,16 @@ def plot(
         *_axis_names(frame),
         marks,
         transform=f"translate({LEFT:g} {top:g})",
-        **({} if explored is None else _for_the_script(frame, explored)),
+        **({} if explored is None else _for_the_script(frame, explored, runs)),
     )
     height = top + PLOT_HEIGHT + BOTTOM
     return picture(inner, anchor=anchor, title=title, description=description, width=WIDTH, height=height)
 
 
-def _for_the_script(frame: Frame, explored: str) -> dict[str, object]:
+def _for_the_script(frame: Frame, explored: str, runs: int) -> dict[str, object]:
     return {
         "data_now": explored,
+        "data_sides": None if runs == 1 else " ".join(map(str, range(runs))),
         "data_size": f"{frame.width:g} {frame.height:g}",
         "data_x": frame.x.scale.spec(),
         "data_y": frame.y.scale.spec(),

@@ -88,6 +88,8 @@ def _roc(found: Comparison, curves: list[Curve]) -> Figure:
             ],
             pins=[Pin(letter=letter, x=bpcer, y=1 - apcer) for letter, bpcer, apcer in _points(found)],
             pinned="curve",
+            explored="bpcer caught",
+            runs=2,
         ),
         keys=_keys(found, reference=say("guessing")),
         marks=(),
@@ -121,6 +123,8 @@ def _det(found: Comparison, curves: list[Curve]) -> Figure:
                 if scale.low <= min(x, y) and max(x, y) <= scale.high
             ],
             pinned="curve",
+            explored="bpcer apcer",
+            runs=2,
         ),
         keys=_keys(found, reference=say("both errors equal")),
         marks=(),

@@ -15,6 +15,7 @@ from finauth_eval.report.compared.keeping import Keeping
 from finauth_eval.report.compared.origins import comparison_methods, origins_table
 from finauth_eval.report.compared.outcome import outcome_of, pairing_table, side_words
 from finauth_eval.report.compared.parts import parts_of
+from finauth_eval.report.explorer import explorer_of_two
 from finauth_eval.report.rendering import lay_out, render, write_page
 from finauth_eval.shown import numbers
 from finauth_eval.shown.text import data_block
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
     from finauth_eval.gate import Verdict
     from finauth_eval.phrases import Language
     from finauth_eval.places import Place, Remote
-    from finauth_eval.report.rendering import Layout
+    from finauth_eval.report.explorer import explorer_of_two
+from finauth_eval.report.rendering import Layout
 
 __all__ = ["render_comparison", "write_comparison"]
 
 _TEMPLATE: Final = "comparison.html.j2"
-_SCRIPT: Final = "table.js"
+_SCRIPTS: Final = ("table.js", "explorer.js")
 
 
 def render_comparison(
@@ -43,7 +45,7 @@ def render_comparison(
 ) -> str:
     """The comparison as one self-contained HTML page: no request leaves it; the same input gives the same bytes.
 
-    Everything is there without scripts; the page's one script sorts and filters the flips.
+    Everything is there without scripts; the page's script sorts and filters the flips and moves the threshold.
 
     Args:
         comparison: What ``compare`` found.
@@ -55,7 +57,7 @@ def render_comparison(
         ValueError: There is no such language.
     """
     with speaking(lang):
-        return render(_TEMPLATE, script=_SCRIPT, **_context(comparison, verdict, title))
+        return render(_TEMPLATE, scripts=_SCRIPTS, **_context(comparison, verdict, title))
 
 
 def write_comparison(
@@ -86,7 +88,7 @@ def write_comparison(
     """
     with speaking(lang):
         context = _context(comparison, verdict, title)
-        page = lay_out(_TEMPLATE, path=path, layout=layout, script=_SCRIPT, **context)
+        page = lay_out(_TEMPLATE, path=path, layout=layout, scripts=_SCRIPTS, **context)
     return write_page(page, path)
 
 
@@ -113,7 +115,9 @@ def _context(found: Comparison, verdict: Verdict | None, title: str | None) -> d
         "quantiles": shift.quantile_tables(found),
         "psi": shift.psi_tables(found),
         "moves": shift.moves_table(found),
-        "curves": curves_of(found),
+        "explorer": explorer_of_two(found),
+        "explorer_figures": curves_of(found),
+        "policy_link": "",
         "keeping": Keeping(found),
         "gate": None if verdict is None else gate_view(verdict),
         "no_response": service.no_response_table(found),

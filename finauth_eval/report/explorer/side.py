@@ -68,7 +68,7 @@ class Side:
 
     def missed(self, at: int) -> Estimate:
         """APCER of all attacks."""
-        return self._estimate(self.rates.missed, at, "attack")
+        return self._estimate(self.rates.missed, at, phrase("attack"))
 
     def missed_of(self, name: str, at: int) -> Estimate:
         """APCER of one type."""

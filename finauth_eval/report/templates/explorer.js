@@ -212,12 +212,12 @@
   };
 
   /** A rule at a threshold, a ring on a curve, or a ring in each row; how to move it is returned. */
-  const marker = (holder, isReview) => {
-    const side = sides[Number(holder.dataset.side || 0)];
+  const marker = (holder, which, isReview) => {
+    const side = sides[which];
     const [width, height] = holder.dataset.size.split(" ").map(Number);
     const x = scaleOf(holder.dataset.x);
     const kind = holder.dataset.now;
-    const look = isReview ? "now review" : "now";
+    const look = `now${isReview ? " review" : ""}${which ? " other" : ""}`;
     if (kind === "types") {
       if (isReview) return () => {};
       const rings = side.types.map((type, row) => {
@@ -255,9 +255,10 @@
     };
   };
 
-  const holders = [...document.querySelectorAll("[data-now]")];
-  const markers = holders.map((holder) => marker(holder, false));
-  const reviewMarkers = holders.map((holder) => marker(holder, true));
+  const holders = [...document.querySelectorAll("[data-now]")]
+    .flatMap((holder) => (holder.dataset.sides || "0").split(" ").map((which) => [holder, Number(which)]));
+  const markers = holders.map(([holder, which]) => marker(holder, which, false));
+  const reviewMarkers = holders.map(([holder, which]) => marker(holder, which, true));
 
   const roundTop = (highest) => {
     if (!(highest > 0)) return 1;
