@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from finauth_eval.phrases import say, speaking
 from finauth_eval.report import breakdown, provenance
+from finauth_eval.report.contents import contents_table
 from finauth_eval.report.cost_chart import costs_against_threshold
 from finauth_eval.report.coverage import coverage_of
 from finauth_eval.report.distribution import distribution
@@ -64,7 +65,7 @@ def render_report(
         evaluation: What ``evaluate`` found.
         recommendations: What ``recommend`` found, if it was asked.
         scores: The table behind both, if the page shall also say why samples have no score, per class, how long
-            the detector took, and which samples are the worst mistakes.
+            the detector took, which samples are the worst mistakes, and which are copies of each other.
         title: The page's heading; by default the dataset's name.
         command: The command that asked for the page, for the auditor; it is shown as it is.
         thumbnails: The folder with the samples' files, if the worst mistakes shall be shown with small pictures. They
@@ -162,6 +163,7 @@ def _context(
         "mistakes": mistakes_of(evaluation, scores, thumbnails=thumbnails),
         "warnings": evaluation.warnings,
         "quality": quality_table(evaluation, recommendations),
+        "contents": contents_table(scores),
         "methods": provenance.method_words(evaluation),
         "provenance_table": provenance.provenance_table(evaluation, command=command),
         "run_table": provenance.run_table(evaluation.provenance),

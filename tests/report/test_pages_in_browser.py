@@ -289,7 +289,10 @@ def test_one_slider_moves_both_runs(opened: Any, frame: Any, wanted: float) -> N
         shown = {
             name: float(tab.locator(f"#x{k}-{name}").get_attribute("value")) for name in ("bpcer", "apcer")
         }
-        assert shown == {"bpcer": pytest.approx(blocked, abs=1e-12), "apcer": pytest.approx(missed, abs=1e-12)}
+        assert shown == {
+            "bpcer": pytest.approx(blocked, abs=1e-12),
+            "apcer": pytest.approx(missed, abs=1e-12),
+        }
         ring = tab.locator("#roc circle.now.other" if k else "#roc circle.now:not(.review):not(.other)").first
         width, height = map(float, tab.locator("#roc [data-now]").get_attribute("data-size").split())
         assert float(ring.get_attribute("cx")) == pytest.approx(width * blocked, abs=0.06)

@@ -118,3 +118,50 @@ def test_command_is_shown_as_it_was_typed(evaluation: Evaluation, parse: Callabl
     provenance = parse(render_report(evaluation, command=command)).table("Provenance")
     assert provenance.row("Command")[1].text == command
     assert "Command" not in [row[0].text for row in parse(render_report(evaluation)).table("Provenance").rows]
+
+
+CONTENTS = "Duplicates, label conflicts and leakage"
+
+
+def facts(page: Any) -> dict[str, float | None]:
+    return {fact.text: value.value for fact, value, _ in page.table(CONTENTS).rows}
+
+
+def test_copies_conflicts_and_leakage_are_counted(
+    frame: Callable[..., pd.DataFrame], as_table: Callable[..., ScoreTable], parse: Callable[[str], Any]
+) -> None:
+    rows = frame(n=200)
+    rows["sha256"] = [f"{k:064x}" for k in range(len(rows))]
+    rows["split"] = np.where(np.arange(len(rows)) < 100, "calibration", "test")
+    rows["subject"] = [f"p{k}" for k in range(len(rows))]
+    attacks = rows.index[rows["label"] == "attack"]
+    genuine = rows.index[rows["label"] == "bona_fide"]
+    early, late = attacks[attacks < 100], attacks[attacks >= 100]
+    # three attacks of one content, two of them in one split and of one type, the third in the other of another type
+    rows.loc[early[[0, 1]], "attack_type"] = "replay"
+    rows.loc[late[0], "attack_type"] = "face_swap"
+    rows.loc[[early[0], early[1], late[0]], "sha256"] = "a" * 64
+    # one content under both labels, within a split
+    rows.loc[[early[2], genuine[0]], "sha256"] = "b" * 64
+    assert genuine[0] < 100
+    # a person on both sides, and one without a digest
+    rows.loc[[genuine[1], genuine[-1]], "subject"] = "leaks"
+    rows.loc[genuine[2], "sha256"] = None
+    table = as_table(rows)
+    found = parse(render_report(evaluate(table, cluster="none", bootstrap=0), scores=table))
+    assert facts(found) == {
+        "Samples whose content another one has too": 5,
+        "Contents under both labels": 1,
+        "Contents under several attack types": 1,
+        "Samples without a digest of their content": 1,
+        "Subjects in more than one split": 1,
+        "Contents in more than one split": 1,
+    }
+    assert found.table(CONTENTS).rows[0][2].text.startswith("2 contents that are there more than once")
+
+
+def test_without_digests_nothing_is_said_to_be_unique(
+    page: str, evaluation: Evaluation, parse: Callable[[str], Any]
+) -> None:
+    assert facts(parse(page)) == {"Samples whose content another one has too": None}
+    assert CONTENTS not in render_report(evaluation)
