@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from finauth_eval.choosing.basis import DRAWS
 from finauth_eval.choosing.choice import Choice, Guarantee, Infeasible, Need
 from finauth_eval.metrics.order_statistics import allowed_errors, minimum_n
-from finauth_eval.phrases import phrase
+from finauth_eval.phrases import joined, phrase
 from finauth_eval.policies import confidence_percent, percent
 from finauth_eval.samples import clusters_in_words
 from finauth_eval.shown.numbers import threshold as in_full
@@ -157,7 +157,7 @@ def _too_few(
     needs = _needs(policy, basis, lacking)
     required = minimum_n(policy.target, confidence=basis.promised(policy))
     column = next((group.cluster for group in lacking.values() if group.cluster is not None), None)
-    each = ", ".join(f"{name} has {need.has}" for name, need in needs.items())
+    each = joined(", ", (phrase("{name} has {n}", name=name, n=need.has) for name, need in needs.items()))
     if len(needs) == 1:
         [(name, need)] = needs.items()
         of = what or phrase("attacks of type {name}", name=name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from finauth_eval.comparing.silence import left_out, surely_changed
-from finauth_eval.phrases import joined, phrase
+from finauth_eval.phrases import phrase
 from finauth_eval.shown.numbers import count, percent, threshold
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def notes(
             phrase(
                 "the runs scored different datasets ({names}; the digests of contents and labels differ): only what both"
                 " have is compared",
-                names=joined(" and ", sorted(names)),
+                names=_both(*sorted(names)),
             )
         )
     if not a.labelled or not b.labelled:
@@ -112,6 +112,10 @@ def notes(
         if own.provenance.run.get("exit") not in (None, 0) and len(own)
     ]
     return tuple(found)
+
+
+def _both(first: str, second: str | None = None) -> str:
+    return first if second is None else phrase("{first} and {second}", first=first, second=second)
 
 
 def _why_unpaired(a: ScoreTable, b: ScoreTable, pairing: Pairing) -> str:

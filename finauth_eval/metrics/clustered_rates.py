@@ -129,7 +129,7 @@ def clustered_points(
     attack = _Group.of(samples, samples.is_attack, phrase("attack"))
     bona_fide = _Group.of(samples, ~samples.is_attack, phrase("bona fide sample"))
     types = {
-        name: _Group.of(samples, samples.of_type(name), f"attack of type {name}")
+        name: _Group.of(samples, samples.of_type(name), phrase("attack of type {name}", name=name))
         for name in samples.counts.by_attack_type
     }
     found = []
