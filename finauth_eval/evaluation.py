@@ -18,6 +18,7 @@ from finauth_eval.breakdown import (
     slices,
     with_holm,
 )
+from finauth_eval.counted import counted
 from finauth_eval.decisions import operating_thresholds, running_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.metrics import bootstrapped
@@ -32,13 +33,11 @@ from finauth_eval.metrics.missing import NoResponseBounds, RatesWithMissing, no_
 from finauth_eval.samples import (
     ClassCounts,
     SampleArrays,
-    blank_subjects,
     cluster_column,
     count_scores,
 )
 from finauth_eval.shown import notebook
 from finauth_eval.shown.numbers import confidence_words
-from finauth_eval.tallied import Tallied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.metrics.replicates import Replicates
     from finauth_eval.scores import Provenance, ScoreTable
+    from finauth_eval.tallied import Tallied
 
 __all__ = [
     "AttackTypeResult",
@@ -216,17 +216,10 @@ def evaluate(
     valid_confidence(confidence)
     if bootstrap is not None and bootstrap < 0:
         raise ValueError(f"bootstrap is {bootstrap}; expected a number of replicates, or 0 for none")
-    tallied = scores
-    if not isinstance(tallied, Tallied):
-        tallied = Tallied.of_whole(tallied, by, cluster=cluster, split=False)
-    tallied.require_labels()
+    tallied, blank = counted(scores, by, cluster=cluster, split=False)
     everything = tallied.everything()
     parts = {name: tallied.slices_of(name) for name in by}
     counts, sizes = everything.counts, everything.sizes
-    if isinstance(scores, Tallied):
-        blank = scores.blank_subjects(cluster)
-    else:
-        blank = 0 if cluster else blank_subjects(scores)
     cells = tallied.together(cluster)
     clustered = None if cells is None else cells.over(typed=tallied.types_told_apart).clustered(counts)
     if not sizes.bona_fide + sizes.attack:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from finauth_eval.counted import counted
 from finauth_eval.decisions import operating_thresholds, running_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.metrics.ascending import Ascending
@@ -226,18 +227,13 @@ def _detector(
     labelled: ScoreTable | Tallied, threshold: float, cluster: str | None, confidence: float
 ) -> tuple[Detector, dict[str, Detector]]:
     """What the labelled samples say of the detector, of all attacks and of each type."""
-    if isinstance(labelled, Tallied):
-        counted = labelled
-        counted.blank_subjects(cluster)
-    else:
-        counted = Tallied.of_whole(labelled, cluster=cluster, split=False)
-    counted.require_labels()
-    cells, clusters = counted.together(cluster), None
+    found, _ = counted(labelled, cluster=cluster, split=False)
+    cells, clusters = found.together(cluster), None
     if cells is None:
-        counts = counted.everything().counts
+        counts = found.everything().counts
         arrays = SampleArrays.of_counts(counts, tuple(counts.by_attack_type))
     else:
-        arrays, clusters, _ = cells.over(typed=counted.types_told_apart).samples()
+        arrays, clusters, _ = cells.over(typed=found.types_told_apart).samples()
     flagged = arrays.scores >= threshold
     every = np.ones_like(flagged)
     weights = np.ones(flagged.size, dtype=np.int64) if arrays.weights is None else arrays.weights

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import operator
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import pandas as pd
 
 from finauth_eval.counting.cells import Cells
+from finauth_eval.counting.digest import digest_of
 from finauth_eval.counting.part import Part
 from finauth_eval.counting.rows import SPLITS, Rows
 from finauth_eval.counting.subjects import Subjects, numbers_of
 from finauth_eval.decisions import audit_of
 from finauth_eval.errors import ScoresError
 from finauth_eval.metrics.audit import DecisionAudit
-from finauth_eval.samples import cluster_codes, cluster_column, clusters_in_words, require_column
+from finauth_eval.samples import clusters_in_words, require_column
 from finauth_eval.scores import Provenance, ScoreTable
 from finauth_eval.slicing import MISSING, Windows, few_enough, in_order, slice_text
 
@@ -98,42 +96,14 @@ class Tallied:
             column = cluster or "subject"
             require_column(table, column)
             codes, values = pd.factorize(table.frame[column])
-            names = [slice_text(value) for value in values]
-            subjects = Subjects.of(column, names, codes[table.scored])
+            numbers = numbers_of([slice_text(value) for value in values])
+            subjects = Subjects.of(column, numbers, codes[table.scored])
             if together and not subjects.blank:
-                cells = Cells.of(rows, numbers_of(names), codes)
+                cells = Cells.of(rows, numbers, codes)
         found = cls.of_rows(
             rows, audit=audit_of(table.frame), origin=table.provenance, subjects=subjects, cells=cells
         )
         return found if table.labelled else replace(found, labelled=False)
-
-    @classmethod
-    def of_whole(
-        cls,
-        table: ScoreTable,
-        by: Iterable[str | Windows] = (),
-        *,
-        cluster: str | None = None,
-        split: bool = True,
-    ) -> Self:
-        """Count the samples of a table that is no part of anything; subjects of one sample each are not looked at.
-
-        Args:
-            table: The table.
-            by: As of `of`.
-            cluster: As of `finauth_eval.samples.cluster_column`.
-            split: As of `of`.
-
-        Raises:
-            ScoresError: The table has no labels.
-            ValueError: There is no such column, it has too many different values, or a scored sample has no cluster.
-        """
-        table.require_labels()
-        column = cluster_column(table, cluster)
-        codes = cluster_codes(table, column)
-        if codes is None or np.bincount(codes[table.scored], minlength=1).max() <= 1:
-            column = "none"
-        return cls.of(table, by, cluster=column, split=split)
 
     @classmethod
     def of_frame(
@@ -252,7 +222,11 @@ class Tallied:
     @property
     def provenance(self) -> Provenance:
         """Where the samples are from; the digest of those that were not in one table is that of their counts."""
-        return self.origin if self.origin.digest else replace(self.origin, digest=self._digest())
+        return (
+            self.origin
+            if self.origin.digest
+            else replace(self.origin, digest=digest_of(self.total, self.together()))
+        )
 
     @property
     def n_scored(self) -> int:
@@ -310,20 +284,13 @@ class Tallied:
                 f"whether samples belong together by {cluster!r} was not looked at when they were counted; name the"
                 " column then"
             )
-        if found.blank and cluster is not None:
-            raise ValueError(
-                f"column {cluster!r} is blank for {found.blank} scored samples, so it cannot say which samples belong"
-                " together; fill it, or use cluster='none'"
-            )
-        if found.blank:
-            return found.blank if found.filled else 0
         if self.belong_together and self.cells is None:
             raise ValueError(
                 f"{self.origin.source}: {clusters_in_words(found.column)} may have several samples each, and which samples"
                 " belong together was not counted; count with together=True, or take samples as independent with"
                 " cluster='none'"
             )
-        return 0
+        return found.blank_among_others(asked=cluster is not None)
 
     def together(self, cluster: str | None = None) -> Cells | None:
         """The scored samples of each cluster; ``None`` where no cluster has several, or they are independent.
@@ -345,21 +312,6 @@ class Tallied:
         if not found or not found.filled or found.blank:
             return False
         return found.repeated is not False if self.cells is None else self.cells.repeated
-
-    def _digest(self) -> str:
-        """sha256 of the counts: the same for the same samples in any order and in any parts."""
-        digest = hashlib.sha256(b"finauth-eval/score-counts/1")
-        counts = self.total.counts
-        for own in (counts.scores + 0.0, counts.bona_fide, counts.attack, *counts.by_attack_type.values()):
-            digest.update(np.ascontiguousarray(own, dtype="<f8").tobytes())
-        rest = [sorted(own.items(), key=str) for own in (self.total.silent, self.total.unsent)]
-        digest.update(json.dumps([[*counts.by_attack_type], rest]).encode())
-        if (cells := self.together()) is not None:
-            bare = cells.over()
-            digest.update(np.ascontiguousarray(bare.clusters, dtype="<u8").tobytes())
-            for part in (bare.keys, bare.sizes):
-                digest.update(np.ascontiguousarray(part, dtype="<i8").tobytes())
-        return digest.hexdigest()
 
 
 def summed(parts: Iterable[Tallied]) -> Tallied:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from finauth_eval.counted import counted
 from finauth_eval.counting.rows import SPLITS
 from finauth_eval.decisions import running_threshold
-from finauth_eval.samples import ClusteredSamples, SampleArrays, blank_subjects
-from finauth_eval.tallied import Tallied
+from finauth_eval.samples import ClusteredSamples, SampleArrays
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from finauth_eval.counting.cells import Cells
     from finauth_eval.counting.part import Part
     from finauth_eval.scores import ScoreTable
+    from finauth_eval.tallied import Tallied
 
 __all__ = ["Material"]
 
@@ -59,16 +60,9 @@ class Material:
             ScoresError: There are no labels.
             ValueError: An unknown column; or counted samples that belong together, where which do was not counted.
         """
-        if isinstance(scores, Tallied):
-            counted, blank = scores, scores.blank_subjects(cluster)
-        else:
-            counted = Tallied.of_whole(scores, () if by is None else (by,), cluster=cluster)
-            blank = blank_subjects(scores) if cluster is None else 0
-        counted.require_labels()
-        cells = counted.together(cluster)
-        return (
-            cls._of_counts(counted, by, blank=blank) if cells is None else cls._of_cells(counted, cells, by)
-        )
+        found, blank = counted(scores, () if by is None else (by,), cluster=cluster)
+        cells = found.together(cluster)
+        return cls._of_counts(found, by, blank=blank) if cells is None else cls._of_cells(found, cells, by)
 
     @classmethod
     def _of_cells(cls, scores: Tallied, cells: Cells, by: str | None) -> Self:

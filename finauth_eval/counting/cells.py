@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 import numpy as np
 
 from finauth_eval.counting.part import UNTYPED
+from finauth_eval.metrics.counts import merged_ascending
 from finauth_eval.samples import UNSPECIFIED, SampleArrays
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["MOST_CELLS", "Cells", "Profile"]
 MOST_CELLS: Final = 1 << 25
 """So many cells are added up; a sum of more is refused."""
 _FEW_CODES: Final = 1 << 16
-_MOST_KEYS: Final = 1 << 63
+_MOST_BITS: Final = 63
 
 
 class Profile(NamedTuple):
@@ -122,7 +123,7 @@ class Cells:
     ) -> Self:
         """From the positions of cluster, profile and score; profiles may repeat, and are in any order."""
         ascending = tuple(sorted({*profiles}))
-        if clusters.size * len(ascending) * scores.size >= _MOST_KEYS:
+        if sum(map(_bits, (clusters.size, len(ascending), scores.size))) > _MOST_BITS:
             raise ValueError(
                 f"{clusters.size} clusters, {scores.size} different scores and {len(ascending)} combinations of attack"
                 " type, split and slices are too many to be told apart; round the scores, slice by fewer columns, or"
@@ -132,10 +133,10 @@ class Cells:
         lookup = np.array([place[profile] for profile in profiles], dtype=np.int64)
         cluster, profile, score = places
         keys = cluster.astype(np.int64)
-        keys *= len(ascending)
-        keys += lookup[profile]
-        keys *= scores.size
-        keys += score
+        keys <<= _bits(len(ascending))
+        keys |= lookup[profile]
+        keys <<= _bits(scores.size)
+        keys |= score
         keys, sizes = _grouped(keys, sizes)
         return cls(
             columns=columns, clusters=clusters, profiles=ascending, scores=scores, keys=keys, sizes=sizes
@@ -147,11 +148,12 @@ class Cells:
         Raises:
             ValueError: There are too many cells.
         """
-        clusters = np.union1d(self.clusters, other.clusters)
-        scores = np.union1d(self.scores, other.scores)
-        parts = [own._places_in(clusters, scores) for own in (self, other)]  # noqa: SLF001 - of the same class
-        cluster, profile, score = (np.concatenate(both) for both in zip(*parts, strict=True))
-        profile[self.keys.size :] += len(self.profiles)
+        clusters, *of_cluster = merged_ascending(self.clusters, other.clusters)
+        scores, *of_score = merged_ascending(self.scores, other.scores)
+        parts = [own._places() for own in (self, other)]  # noqa: SLF001 - of the same class
+        cluster = np.concatenate([of_cluster[i][own] for i, (own, _, _) in enumerate(parts)])
+        score = np.concatenate([of_score[i][own] for i, (_, _, own) in enumerate(parts)])
+        profile = np.concatenate([parts[0][1], parts[1][1] + len(self.profiles)])
         found = self._made(
             self.columns,
             clusters,
@@ -217,7 +219,8 @@ class Cells:
         cluster, profile, score = self._places()
         types = tuple(sorted({own.attack_type for own in self.profiles} - {UNTYPED}))
         code = np.array(
-            [types.index(own.attack_type) if own.attack_type else -1 for own in self.profiles], np.intp
+            [types.index(own.attack_type) if own.attack_type else -1 for own in self.profiles],
+            dtype=np.min_scalar_type(-1 - len(types)),
         )
         attack = np.array([own.is_attack for own in self.profiles], dtype=bool)
         single = not self.sizes.size or int(self.sizes.max()) == 1
@@ -242,20 +245,15 @@ class Cells:
 
     def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Each cell's position of its cluster, profile and score."""
-        rest, score = np.divmod(self.keys, max(1, self.scores.size))
-        cluster, profile = np.divmod(rest, max(1, len(self.profiles)))
-        return cluster, profile, score
+        for_profile, for_score = _bits(len(self.profiles)), _bits(self.scores.size)
+        score = self.keys & ((1 << for_score) - 1)
+        rest = self.keys >> for_score
+        return rest >> for_profile, rest & ((1 << for_profile) - 1), score
 
-    def _places_in(
-        self, clusters: NDArray[np.uint64], scores: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """The same with clusters and scores among more of them."""
-        cluster, profile, score = self._places()
-        return (
-            np.searchsorted(clusters, self.clusters)[cluster],
-            profile,
-            np.searchsorted(scores, self.scores)[score],
-        )
+
+def _bits(n: int) -> int:
+    """How many bits tell n things apart."""
+    return max(0, n - 1).bit_length()
 
 
 def _combined(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import numpy as np
 import pandas as pd
 
+from finauth_eval.metrics.counts import merged_ascending
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,15 +40,19 @@ class Subjects:
     seen: NDArray[np.uint64] | None
 
     @classmethod
-    def of(cls, column: str, values: Sequence[str], codes: NDArray[np.integer[Any]]) -> Self:
-        """From each scored sample's position in ``values``, -1 for a blank."""
-        filled = int(np.count_nonzero(codes >= 0))
-        used = np.unique(codes[codes >= 0])
-        repeated: bool | None = used.size < filled
-        seen = None
-        if not repeated:
-            seen = np.sort(numbers_of([values[code] for code in used]))
-        return cls(column=column, filled=filled, blank=codes.size - filled, repeated=repeated, seen=seen)
+    def of(cls, column: str, numbers: NDArray[np.uint64], codes: NDArray[np.integer[Any]]) -> Self:
+        """From each scored sample's position in ``numbers``, which name the subjects; -1 for a blank."""
+        own = codes[codes >= 0]
+        seen = np.sort(numbers[np.bincount(own, minlength=numbers.size) > 0])
+        seen = seen[np.append(True, seen[1:] != seen[:-1])] if seen.size else seen
+        repeated = seen.size < own.size
+        return cls(
+            column=column,
+            filled=own.size,
+            blank=codes.size - own.size,
+            repeated=repeated,
+            seen=None if repeated else seen,
+        )
 
     def __add__(self, other: Subjects) -> Subjects:
         """The subjects of both parts.
@@ -61,7 +67,7 @@ class Subjects:
         if self.repeated or other.repeated:
             repeated = True
         elif self.seen is not None and other.seen is not None:
-            both = np.union1d(self.seen, other.seen)
+            both, _, _ = merged_ascending(self.seen, other.seen)
             repeated = both.size < self.seen.size + other.seen.size
             if not repeated and both.size <= _MOST_SUBJECTS:
                 seen = both
@@ -72,8 +78,24 @@ class Subjects:
             repeated=repeated, seen=seen,
         )  # fmt: skip
 
+    def blank_among_others(self, *, asked: bool) -> int:
+        """Scored samples without a subject, where others have one; else 0.
 
-def numbers_of(names: Sequence[str]) -> NDArray[np.uint64]:
+        Args:
+            asked: Whether just this column is to say which samples belong together.
+
+        Raises:
+            ValueError: It is to, and is blank for some sample.
+        """
+        if self.blank and asked:
+            raise ValueError(
+                f"column {self.column!r} is blank for {self.blank} scored samples, so it cannot say which samples belong"
+                " together; fill it, or use cluster='none'"
+            )
+        return self.blank if self.filled else 0
+
+
+def numbers_of(names: Sequence[str] | NDArray[np.object_]) -> NDArray[np.uint64]:
     """A number for each name, by which it is known in every part and on every machine; shape (n,).
 
     Example:

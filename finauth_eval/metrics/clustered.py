@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from finauth_eval.metrics.counts import ScoreCounts
 
-__all__ = ["ClusteredScores", "sizes_of"]
+__all__ = ["ClusteredScores", "sizes_of", "without_gaps"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,7 +72,7 @@ class ClusteredScores:
         return cls(
             counts=counts,
             rows=np.searchsorted(counts.scores, np.asarray(scores, dtype=np.float64)),
-            clusters=np.unique(clusters, return_inverse=True)[1],
+            clusters=without_gaps(clusters),
             is_attack=is_attack,
             type_codes=np.full(is_attack.size, -1) if type_codes is None else type_codes,
             types=types,
@@ -109,7 +109,7 @@ class ClusteredScores:
             self,
             counts=self.counts.select(attack_type),
             rows=self.rows[kept],
-            clusters=np.unique(self.clusters[kept], return_inverse=True)[1],
+            clusters=without_gaps(self.clusters[kept]),
             is_attack=self.is_attack[kept],
             type_codes=self.type_codes[kept],
             weights=None if self.weights is None else self.weights[kept],
@@ -170,3 +170,19 @@ def sizes_of(
     """
     # sums of floats are exact up to 2^53
     return np.bincount(clusters, weights, minlength=n_clusters).astype(np.int64)
+
+
+def without_gaps(clusters: NDArray[np.integer[Any]]) -> NDArray[np.intp]:
+    """The same clusters as 0, 1 and on, in the order of their numbers, shape (n,).
+
+    Example:
+        >>> without_gaps(np.array([7, 2, 7])).tolist(), without_gaps(np.array([2, 7, 7])).tolist()
+        ([1, 0, 1], [0, 1, 1])
+    """
+    if not clusters.size:
+        return np.zeros(0, dtype=np.intp)
+    if (clusters[1:] < clusters[:-1]).any():
+        return np.asarray(np.unique(clusters, return_inverse=True)[1])
+    found = np.zeros(clusters.size, dtype=np.intp)  # samples that come cluster by cluster need no sort
+    np.cumsum(clusters[1:] != clusters[:-1], out=found[1:])
+    return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from finauth_eval.metrics.clustered import sizes_of
+from finauth_eval.metrics.clustered import sizes_of, without_gaps
 from finauth_eval.metrics.clustered_rates import clustered_rate, effective_size
 from finauth_eval.metrics.independent_rates import independent_rates
 from finauth_eval.metrics.intervals import rate
@@ -52,7 +52,7 @@ class Whole:
     ) -> Self:
         """From each sample's decision and cluster, and how many samples it stands for; clusters are any whole numbers."""
         seen = np.asarray(wrong, dtype=bool)
-        codes = None if clusters is None else np.unique(clusters, return_inverse=True)[1]
+        codes = None if clusters is None else without_gaps(np.asarray(clusters))
         groups = 0 if codes is None else int(codes.max(initial=-1)) + 1
         events, sizes = _counted(seen, weights, codes, groups)
         return cls(wrong=seen, weights=weights, clusters=codes, events=events, sizes=sizes, of=of)

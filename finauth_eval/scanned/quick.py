@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pyarrow import compute
 
-from finauth_eval.columns import COLUMNS, OUTCOMES, TEXT_COLUMNS, class_codes, text_codes
+from finauth_eval.columns import BLANK, COLUMNS, OUTCOMES, TEXT_COLUMNS, class_codes, text_codes
 from finauth_eval.counting.cells import Cells
 from finauth_eval.counting.rows import SPLITS, Rows
 from finauth_eval.counting.subjects import Subjects, numbers_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from finauth_eval.scanned.batches import Asked, Batch
 
 __all__ = ["counted_quickly"]
+
+_BLANK: Final = pa.array([*BLANK])
 
 
 def counted_quickly(batch: Batch, asked: Asked) -> Tallied | None:
@@ -42,8 +45,8 @@ def counted_quickly(batch: Batch, asked: Asked) -> Tallied | None:
     audit = _audit(batch, scores)
     if kinds is None or not_sent is None or audit is None or None in columns:
         return None
-    found = _clusters(batch, asked.cluster)
-    if found is None:
+    clusters = _clusters(batch, asked.cluster)
+    if clusters is None:
         return None
     splits = None
     if (given := batch.column("split")) is not None:
@@ -63,10 +66,10 @@ def counted_quickly(batch: Batch, asked: Asked) -> Tallied | None:
     )
     subjects, cells = None, None
     if asked.cluster is not None:
-        names, codes = found
-        subjects = Subjects.of(asked.cluster, names, codes if missing is None else codes[~missing])
+        numbers, codes = clusters
+        subjects = Subjects.of(asked.cluster, numbers, codes if missing is None else codes[~missing])
         if asked.together and not subjects.blank:
-            cells = Cells.of(rows, numbers_of(names), codes)
+            cells = Cells.of(rows, numbers, codes)
     counted = Tallied.of_rows(rows, audit=audit, origin=asked.origin, subjects=subjects, cells=cells)
     return counted if "label" in batch.rows.schema.names else replace(counted, labelled=False)
 
@@ -80,23 +83,29 @@ def _numbers(column: pa.Array | None, n: int) -> NDArray[np.float64] | None:
     return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _words(column: pa.Array) -> tuple[list[Any], NDArray[np.integer[Any]]] | None:
+def _encoded(column: pa.Array) -> tuple[pa.Array, NDArray[np.integer[Any]]] | None:
     """The distinct values of a column and which one each row has, the last one past these for a blank."""
     if not pa.types.is_dictionary(column.type):
-        kind = column.type
-        if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+        if not _is_plain(column.type):
             return None
         column = column.dictionary_encode()
-    if column.dictionary.null_count:
-        return None
-    kind = column.dictionary.type
-    if not (is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
+    if column.dictionary.null_count or not _is_plain(column.dictionary.type):
         return None
     codes = column.indices
     n = len(column.dictionary)
     if codes.null_count:
         codes = (codes.cast(pa.int32()) if n > 100 else codes).fill_null(n)
-    return column.dictionary.to_pylist(), codes.to_numpy()
+    return column.dictionary, codes.to_numpy()
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return bool(is_text(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind))
+
+
+def _words(column: pa.Array) -> tuple[list[Any], NDArray[np.integer[Any]]] | None:
+    """The same with the values as a list."""
+    found = _encoded(column)
+    return None if found is None else (found[0].to_pylist(), found[1])
 
 
 def _kinds(batch: Batch) -> tuple[NDArray[np.unsignedinteger[Any]], list[str]] | None:
@@ -191,18 +200,30 @@ def _audit(batch: Batch, scores: NDArray[np.float64]) -> Any:
     return audit_decisions(scores, thresholds, values, has_result=has)
 
 
-def _clusters(batch: Batch, column: str | None) -> tuple[list[str], NDArray[np.integer[Any]]] | None:
-    """The names of the clusters, and which one each row is of, -1 for none."""
+def _clusters(batch: Batch, column: str | None) -> tuple[NDArray[np.uint64], NDArray[np.integer[Any]]] | None:
+    """The numbers of the clusters, and which one each row is of, -1 for none."""
     given = None if column is None else batch.column(column)
     if column is None or given is None:
-        return [], np.full(len(batch.rows), -1)
+        return numbers_of([]), np.full(len(batch.rows), -1)
     if column in COLUMNS and column not in TEXT_COLUMNS:
         return None
-    words = _words(given)
-    if words is None:
+    encoded = _encoded(given)
+    if encoded is None:
         return None
-    if column in TEXT_COLUMNS:
-        names, lookup = text_codes(words[0])
+    words, codes = encoded
+    if column not in TEXT_COLUMNS:
+        numbers, lookup = numbers_of([slice_text(word) for word in words.to_pylist()]), np.arange(len(words))
+    elif is_text(words.type) and _all_plain(words):  # of very many names one look at each takes the longest
+        lookup = np.where(
+            compute.is_in(compute.ascii_lower(words), _BLANK.cast(words.type)), -1, np.arange(len(words))
+        )
+        numbers = numbers_of(words.to_numpy(zero_copy_only=False))
     else:
-        names, lookup = [slice_text(word) for word in words[0]], np.array([*range(len(words[0])), -1])
-    return names, lookup[words[1]]
+        names, lookup = text_codes(words.to_pylist())
+        return numbers_of(names), lookup[codes]
+    return numbers, np.append(lookup, -1)[codes]
+
+
+def _all_plain(words: pa.Array) -> bool:
+    """Whether every word is of printable ASCII, without blanks around it."""
+    return bool(compute.all(compute.match_substring_regex(words, r"^[!-~]([ -~]*[!-~])?$")).as_py())
