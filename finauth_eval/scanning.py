@@ -138,11 +138,18 @@ def _on_workers(
     parts = [part for piece in pieces for part in piece.split(_ROWS_A_TASK)]
     under_way = [client.submit(_piece_tallied, own, asked, rows_at_once, pure=False) for own in parts]
     while under_way:
-        yield under_way.pop(0).result()
+        found = under_way.pop(0).result()
+        if found is None:
+            raise _Together
+        yield found
 
 
-def _piece_tallied(piece: Piece, asked: Asked, rows_at_once: int) -> Tallied:
-    return summed(_tallied(batch, asked) for batch in batches_of([piece], asked, rows_at_once))
+def _piece_tallied(piece: Piece, asked: Asked, rows_at_once: int) -> Tallied | None:
+    """The counts of a piece; ``None`` where it is not worth going on, for Dask would call an exception a failure."""
+    try:
+        return summed(_tallied(batch, asked) for batch in batches_of([piece], asked, rows_at_once))
+    except _Together:
+        return None
 
 
 def _tallied(batch: Batch, asked: Asked) -> Tallied:
