@@ -1,9 +1,10 @@
 """How long scores that need not fit into memory take, and how much memory: rows against seconds and peak memory.
 
 Run by hand: python benchmarks/bench_beyond.py [--rows 1000000 10000000 100000000 1000000000] [--folder DIR] [--keep]
+             [--a-subject 10]
 
 Each size is made once by make_scores.py (2.4 bytes a row on disk) and evaluated per region in a process of its own, whose
-peak memory is what the system says of it (resident set). The files are removed at the end unless --keep is given.
+peak memory is what the system says of it (resident set). With --a-subject N the samples are of subjects with N each. The files are removed at the end unless --keep is given.
 """
 
 from __future__ import annotations
@@ -51,14 +52,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[10**6, 10**7])
     parser.add_argument("--folder", type=Path, help="Where the files are made; else in the temporary folder.")
     parser.add_argument("--keep", action="store_true", help="Leave the files.")
+    parser.add_argument("--a-subject", type=int, default=0, metavar="N", help="Samples of each subject.")
     parser.add_argument("--runs", type=int, default=3)
     asked = parser.parse_args()
     base = asked.folder or Path(tempfile.mkdtemp(prefix="scores-"))
     print("rows           seconds  processor  ns a row  peak MB  (medians; load before each)")
     try:
         for rows in asked.rows:
-            folder = base / f"{rows:.0e}".replace("+0", "")
-            make_scores.make(folder, rows)
+            folder = base / f"{rows:.0e}-{asked.a_subject}".replace("+0", "")
+            make_scores.make(folder, rows, a_subject=asked.a_subject)
             loads, found = [], []
             for _ in range(asked.runs):
                 loads.append(f"{os.getloadavg()[0]:.1f}")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from finauth_eval.counting.cells import Cells
+    from finauth_eval.counting.part import Part
     from finauth_eval.metrics.change import Change
     from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.replicates import Replicates
     from finauth_eval.samples import ClassCounts, SampleArrays
-    from finauth_eval.slicing import SliceColumn
-    from finauth_eval.tallied import Part
 
 __all__ = [
     "FEW",
@@ -42,8 +42,9 @@ __all__ = [
     "SliceResult",
     "area",
     "attack_types",
+    "clustered_slices",
+    "gaps_by_cells",
     "gaps_by_counts",
-    "gaps_by_rows",
     "rates_at",
     "slices",
     "with_holm",
@@ -250,29 +251,35 @@ def _wrong(counts: ScoreCounts, threshold: float) -> tuple[tuple[int, int], tupl
     )
 
 
-def gaps_by_rows(
-    column: SliceColumn,
-    rows: SampleArrays,
-    threshold: float,
-    clusters: NDArray[np.intp] | None,
-    *,
-    confidence: float,
-) -> dict[str, dict[str, Gap]]:
-    """The same of samples that belong together.
+def clustered_slices(cells: Cells, parts: Mapping[str, Part]) -> dict[str, ClusteredScores | None]:
+    """The samples of each value of a column with their clusters; ``None`` for values in which no cluster has several.
 
     Args:
-        column: The column, a code a row.
-        rows: All samples of the table that the column is from.
+        cells: The samples of each cluster, told apart by this column alone.
+        parts: The same samples of each value, counted.
+    """
+    return {value: cells.only(value).clustered(part.counts) for value, part in parts.items()}
+
+
+def gaps_by_cells(
+    cells: Cells, parts: Mapping[str, Part], threshold: float, *, confidence: float
+) -> dict[str, dict[str, Gap]]:
+    """The same as `gaps_by_counts`, of samples that belong together.
+
+    Args:
+        cells: The samples of each cluster, told apart by this column alone.
+        parts: The same samples of each value, counted.
         threshold: Where both rates are looked at.
-        clusters: The cluster of each row, shape (n,); ``None`` where samples are independent.
         confidence: Nominal coverage of the intervals, in (0, 1).
     """
-    order = np.argsort(column.codes, kind="stable")
-    ends = np.searchsorted(column.codes[order], np.arange(len(column.values) + 1))
+    rows, clusters, profiles = cells.samples()
+    place = {value: i for i, value in enumerate(parts)}
+    codes = np.array([place[profile.values[0]] for profile in cells.profiles], dtype=np.intp)[profiles]
+    order = np.argsort(codes, kind="stable")
+    ends = np.searchsorted(codes[order], np.arange(len(parts) + 1))
     errors = _Errors.of(rows, threshold, clusters)
     return {
-        value: errors.gaps(order[ends[i] : ends[i + 1]], confidence=confidence)
-        for i, value in enumerate(column.values)
+        value: errors.gaps(order[ends[i] : ends[i + 1]], confidence=confidence) for value, i in place.items()
     }
 
 
@@ -302,23 +309,22 @@ def with_holm(columns: Mapping[str, Mapping[str, SliceResult]]) -> dict[str, dic
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Errors:
-    """Both classes' wrong decisions at one threshold, and where each row of the table is among them."""
+    """Both classes' wrong decisions at one threshold, and where each row is among them."""
 
     wholes: Mapping[str, tuple[NDArray[np.intp], Whole]]
 
     @classmethod
-    def of(cls, rows: SampleArrays, threshold: float, clusters: NDArray[np.intp] | None) -> _Errors:
-        scored = ~np.isnan(rows.scores)
+    def of(cls, rows: SampleArrays, threshold: float, clusters: NDArray[np.integer[Any]]) -> _Errors:
         flagged = rows.scores >= threshold
         wholes = {}
         for name, own, wrong, words in (
-            ("bpcer", scored & ~rows.is_attack, flagged, phrase("bona fide sample")),
-            ("apcer", scored & rows.is_attack, ~flagged, phrase("attack")),
+            ("bpcer", ~rows.is_attack, flagged, phrase("bona fide sample")),
+            ("apcer", rows.is_attack, ~flagged, phrase("attack")),
         ):
-            position = np.full(scored.size, -1, dtype=np.intp)
+            position = np.full(own.size, -1, dtype=np.intp)
             position[own] = np.arange(int(np.count_nonzero(own)))
-            together = None if clusters is None else clusters[own]
-            wholes[name] = (position, Whole.of_samples(wrong[own], together, of=words))
+            weights = None if rows.weights is None else rows.weights[own]
+            wholes[name] = (position, Whole.of_samples(wrong[own], clusters[own], weights, of=words))
         return cls(wholes=wholes)
 
     def gaps(self, own: NDArray[np.intp], *, confidence: float) -> dict[str, Gap]:

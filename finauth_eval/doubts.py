@@ -16,13 +16,13 @@ from finauth_eval.samples import UNSPECIFIED, clusters_in_words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from finauth_eval.counting.part import Part
     from finauth_eval.metrics.audit import DecisionAudit
     from finauth_eval.metrics.clustered import ClusteredScores
     from finauth_eval.metrics.counts import ScoreCounts
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.metrics.replicates import Replicates
-    from finauth_eval.tallied import Part
 
 __all__ = ["about_answers", "about_bootstrap", "about_clusters", "about_samples", "about_scores"]
 
@@ -161,7 +161,7 @@ def about_clusters(clustered: ClusteredScores | None, column: str | None, *, bla
     yield phrase(
         "{n} scored samples come from {groups} {clusters}; the intervals of areas, rates and EER take the {clusters}, not"
         " the samples, as independent.",
-        n=clustered.rows.size,
+        n=clustered.n,
         groups=groups,
         clusters=words,
     )

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from finauth_eval import doubts, overview
 from finauth_eval.breakdown import (
     AttackTypeResult,
     SliceResult,
     area,
     attack_types,
+    clustered_slices,
+    gaps_by_cells,
     gaps_by_counts,
-    gaps_by_rows,
     rates_at,
     slices,
     with_holm,
 )
+from finauth_eval.counted import counted
 from finauth_eval.decisions import operating_thresholds, running_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.metrics import bootstrapped
@@ -33,15 +33,11 @@ from finauth_eval.metrics.missing import NoResponseBounds, RatesWithMissing, no_
 from finauth_eval.samples import (
     ClassCounts,
     SampleArrays,
-    blank_subjects,
-    cluster_codes,
     cluster_column,
     count_scores,
 )
 from finauth_eval.shown import notebook
 from finauth_eval.shown.numbers import confidence_words
-from finauth_eval.slicing import SliceColumn
-from finauth_eval.tallied import Part, Tallied
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,6 +51,7 @@ if TYPE_CHECKING:
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.metrics.replicates import Replicates
     from finauth_eval.scores import Provenance, ScoreTable
+    from finauth_eval.tallied import Tallied
 
 __all__ = [
     "AttackTypeResult",
@@ -206,8 +203,8 @@ def evaluate(
         NothingToEvaluate: No sample has a score.
         ScoresError: There are no labels.
         ValueError: An unknown column, a threshold that is not finite (or not in [0, 1] where the scores are), or a
-            confidence or number of replicates out of range; or counted samples that belong together, for which
-            intervals need the samples.
+            confidence or number of replicates out of range; or counted samples that belong together, where which do
+            was not counted.
 
     Example:
         >>> import pandas as pd
@@ -219,20 +216,12 @@ def evaluate(
     valid_confidence(confidence)
     if bootstrap is not None and bootstrap < 0:
         raise ValueError(f"bootstrap is {bootstrap}; expected a number of replicates, or 0 for none")
-    tallied = scores if isinstance(scores, Tallied) else Tallied.of(scores, by, cluster="none", split=False)
-    tallied.require_labels()
+    tallied, blank = counted(scores, by, cluster=cluster, split=False)
     everything = tallied.everything()
     parts = {name: tallied.slices_of(name) for name in by}
     counts, sizes = everything.counts, everything.sizes
-    together = None
-    clustered: ClusteredScores | None = None
-    clusters: Mapping[str, Mapping[str, ClusteredScores | None]] = {}
-    if isinstance(scores, Tallied):
-        blank = scores.blank_subjects(cluster)
-    else:
-        together = cluster_column(scores, cluster)
-        blank = 0 if cluster else blank_subjects(scores)
-        clustered, clusters = _together(scores, together, counts, parts)
+    cells = tallied.together(cluster)
+    clustered = None if cells is None else cells.over(typed=tallied.types_told_apart).clustered(counts)
     if not sizes.bona_fide + sizes.attack:
         raise NothingToEvaluate(
             f"{scores.provenance.source}: none of {len(scores)} samples has a score; nothing can be evaluated"
@@ -244,12 +233,12 @@ def evaluate(
     auc = area(counts, clustered, confidence=confidence)
     at = wanted[0][0]
     gaps = {name: gaps_by_counts(own, at, confidence=confidence) for name, own in parts.items()}
-    if clustered is not None and not isinstance(scores, Tallied):
-        codes, rows = cluster_codes(scores, together), SampleArrays.of(scores)
-        gaps = {
-            name: gaps_by_rows(SliceColumn.of(scores, name), rows, at, codes, confidence=confidence)
-            for name in parts
-        }
+    clusters: dict[str, dict[str, ClusteredScores | None]] = {}
+    if cells is not None:
+        for name, own in parts.items():
+            of_column = cells.over(name, typed=tallied.types_told_apart)
+            clusters[name] = clustered_slices(of_column, own)
+            gaps[name] = gaps_by_cells(of_column, own, at, confidence=confidence)
     types = attack_types(counts, clustered, replicates, confidence=confidence)
     return Evaluation(
         confidence=confidence,
@@ -289,33 +278,12 @@ def evaluate(
             *doubts.about_samples(everything, {name: own.n for name, own in types.items()}),
             *doubts.about_scores(counts, auc, points[0]),
             *doubts.about_answers(audit),
-            *doubts.about_clusters(clustered, together, blank=blank),
+            *doubts.about_clusters(clustered, tallied.cluster, blank=blank),
             *doubts.about_bootstrap(clustered, replicates, bootstrap, auc),
         ),
         provenance=scores.provenance,
         clustered=clustered,
     )
-
-
-def _together(
-    scores: ScoreTable, column: str | None, counts: ScoreCounts, parts: Mapping[str, Mapping[str, Part]]
-) -> tuple[ClusteredScores | None, dict[str, dict[str, ClusteredScores | None]]]:
-    """The samples with their clusters, all of them and those of each slice, where some cluster has several."""
-    codes = cluster_codes(scores, column)
-    if codes is None:
-        return None, {}
-    rows = SampleArrays.of(scores)
-    clustered = rows.clustered(counts, codes)
-    found: dict[str, dict[str, ClusteredScores | None]] = {}
-    for name, values in parts.items() if clustered is not None else ():
-        own = SliceColumn.of(scores, name)
-        order = np.argsort(own.codes, kind="stable")
-        ends = np.searchsorted(own.codes[order], np.arange(len(own.values) + 1))
-        found[name] = {}
-        for i, value in enumerate(own.values):
-            members = order[ends[i] : ends[i + 1]]
-            found[name][value] = rows.take(members).clustered(values[value].counts, codes[members])
-    return clustered, found
 
 
 def _replicates(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
+from finauth_eval.counting.rows import SPLITS
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.policies import valid_share
-from finauth_eval.tallied import SPLITS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,7 +51,7 @@ def hold_out(
         samples: The scored samples.
         share: Share of the clusters (else samples) of each class and type to measure on, in (0, 1); ``None`` keeps to
             the splits ``calibration`` and ``test`` where there are both, and else measures on none.
-        splits: Position of each sample's split in `finauth_eval.tallied.SPLITS`, shape (n,); ``None`` where there are
+        splits: Position of each sample's split in `finauth_eval.counting.rows.SPLITS`, shape (n,); ``None`` where there are
             not both.
         rng: Source of randomness.
 
@@ -114,7 +114,8 @@ def _drawn(samples: ClusteredSamples, sizes: list[Any], rng: np.random.Generator
             stop = start + size(own.size)
             part_of[mixed[start:stop]] = i
             start = stop
-    return [part_of[groups] == i for i in range(len(sizes))]
+    selected = [part_of[groups] == i for i in range(len(sizes))]
+    return selected if arrays.weights is None else [own * arrays.weights for own in selected]
 
 
 def _parts_of_equals(

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from finauth_eval.counted import counted
 from finauth_eval.decisions import operating_thresholds, running_threshold
 from finauth_eval.errors import NothingToEvaluate
 from finauth_eval.metrics.ascending import Ascending
+from finauth_eval.metrics.clustered import sizes_of
 from finauth_eval.metrics.clustered_rates import effective_size
 from finauth_eval.metrics.intervals import rate, valid_confidence
 from finauth_eval.metrics.prevalence import Detector, Prevalence, prevalence
 from finauth_eval.metrics.shift import ScoreShift, score_shift
-from finauth_eval.samples import ClusteredSamples, SampleArrays, clusters_in_words
+from finauth_eval.samples import SampleArrays, clusters_in_words
 from finauth_eval.tallied import Tallied
 
 if TYPE_CHECKING:
@@ -22,10 +24,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from finauth_eval.counting.part import Part
     from finauth_eval.metrics.estimate import Estimate
     from finauth_eval.scores import Provenance, ScoreTable
     from finauth_eval.slicing import Windows
-    from finauth_eval.tallied import Part
 
 __all__ = ["ASSUMPTIONS", "Production", "Traffic", "watch"]
 
@@ -155,7 +157,8 @@ def watch(
     Raises:
         NothingToEvaluate: No sample has a score.
         ScoresError: ``labelled`` has no labels.
-        ValueError: A number out of range; an unknown column; or labelled samples that belong together were counted.
+        ValueError: A number out of range; an unknown column; or labelled samples that belong together were counted, and
+            which do was not.
 
     Example:
         >>> import pandas as pd
@@ -168,7 +171,7 @@ def watch(
     """
     valid_confidence(confidence)
     by = () if windows is None else (windows,)
-    tallied = scores if isinstance(scores, Tallied) else Tallied.of(scores, by, split=False)
+    tallied = scores if isinstance(scores, Tallied) else Tallied.of(scores, by, split=False, together=False)
     if not tallied.n_scored:
         raise NothingToEvaluate(
             f"{tallied.origin.source}: none of {len(tallied)} samples has a score; nothing can be said"
@@ -224,14 +227,13 @@ def _detector(
     labelled: ScoreTable | Tallied, threshold: float, cluster: str | None, confidence: float
 ) -> tuple[Detector, dict[str, Detector]]:
     """What the labelled samples say of the detector, of all attacks and of each type."""
-    if isinstance(labelled, Tallied):
-        labelled.require_labels()
-        labelled.blank_subjects(cluster)
-        counts = labelled.everything().counts
-        arrays, clusters = SampleArrays.of_counts(counts, tuple(counts.by_attack_type)), None
+    found, _ = counted(labelled, cluster=cluster, split=False)
+    cells, clusters = found.together(cluster), None
+    if cells is None:
+        counts = found.everything().counts
+        arrays = SampleArrays.of_counts(counts, tuple(counts.by_attack_type))
     else:
-        samples = ClusteredSamples.of(labelled, cluster)
-        arrays, clusters = samples.arrays, samples.clusters if samples.repeated else None
+        arrays, clusters, _ = cells.over(typed=found.types_told_apart).samples()
     flagged = arrays.scores >= threshold
     every = np.ones_like(flagged)
     weights = np.ones(flagged.size, dtype=np.int64) if arrays.weights is None else arrays.weights
@@ -239,10 +241,9 @@ def _detector(
     def size(own: NDArray[np.bool_]) -> float:
         if clusters is None:
             return float(weights[own].sum())
-        sizes = np.bincount(clusters[own])
-        return effective_size(
-            np.bincount(clusters[own & flagged], minlength=sizes.size), sizes, confidence=confidence
-        )
+        n = int(clusters.max(initial=-1)) + 1
+        events, sizes = (sizes_of(clusters[rows], weights[rows], n) for rows in (own & flagged, own))
+        return effective_size(events, sizes, confidence=confidence)
 
     def of(attacks: NDArray[np.bool_]) -> Detector:
         bona_fide = every & ~arrays.is_attack

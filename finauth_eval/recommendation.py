@@ -351,6 +351,7 @@ def recommend(
         raise NothingToEvaluate(
             f"{scores.provenance.source}: none of {len(scores)} samples has a score; no threshold can be chosen"
         )
+    provenance = scores.provenance
     rng = np.random.default_rng([seed, _HOLDOUT_STREAM])
     apart = hold_out(samples, holdout, splits=material.splits, rng=rng)
     every = samples.arrays.scores
@@ -378,7 +379,7 @@ def recommend(
             score_range=(0.0, 1.0) if unit else (-math.inf, math.inf),
             within=within,
             sizes={"bona_fide": basis.counts.n_bona_fide, "attack": basis.counts.n_attack},
-            provenance=scores.provenance,
+            provenance=provenance,
         )
 
     pooled = answers(np.ones(every.size, dtype=bool))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import pandas as pd
 
-from finauth_eval.errors import ScoresError
 from finauth_eval.metrics.clustered import ClusteredScores
 from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.phrases import phrase
@@ -147,10 +146,7 @@ class SampleArrays:
         Raises:
             ScoresError: The table has no labels.
         """
-        if not table.labelled:
-            raise ScoresError(
-                f"{table.provenance.source}: there is no column 'label'; without labels only compare says something"
-            )
+        table.require_labels()
         kinds = table.frame["attack_type"].cat
         codes, types = kinds.codes.to_numpy(), tuple(str(name) for name in kinds.categories)
         attack = table.is_attack
@@ -238,7 +234,7 @@ class SampleArrays:
         own = self.take(scored)
         found = ClusteredScores.of(
             counts, own.scores, is_attack=own.is_attack, clusters=clusters[scored], type_codes=own.type_codes,
-            types=own.types,
+            types=own.types, weights=own.weights,
         )  # fmt: skip
         return found if found.repeated else None
 
@@ -248,7 +244,7 @@ class ClusteredSamples:
     """The scored samples, and which of them belong together.
 
     Attributes:
-        arrays: The samples, every one with a score; independent ones may be rows that stand for several.
+        arrays: The samples, every one with a score; rows may stand for several.
         clusters: Each sample's cluster, shape (n,); ``None`` where samples are taken as independent.
         cluster: The column that the clusters are from, or ``None``.
         blank: Scored samples without a subject, where that keeps the others' subjects from being taken as clusters.
@@ -259,15 +255,6 @@ class ClusteredSamples:
     cluster: str | None
     blank: int = 0
 
-    @classmethod
-    def of(cls, scores: ScoreTable, cluster: str | None = None) -> ClusteredSamples:
-        """From a table; ``cluster`` is as in `cluster_column`."""
-        name = cluster_column(scores, cluster)
-        scored = scores.scored
-        clusters = None if name is None else pd.factorize(scores.frame[name][scored])[0]
-        blank = blank_subjects(scores) if cluster is None else 0
-        return cls(arrays=SampleArrays.of(scores).take(scored), clusters=clusters, cluster=name, blank=blank)
-
     def with_scores(self, scores: NDArray[np.float64]) -> ClusteredSamples:
         """The same samples with other scores, shape (n,)."""
         return replace(self, arrays=replace(self.arrays, scores=scores))
@@ -275,7 +262,11 @@ class ClusteredSamples:
     @property
     def repeated(self) -> bool:
         """Whether some cluster has several samples."""
-        return self.clusters is not None and bool(self.clusters.size > np.unique(self.clusters).size)
+        if self.clusters is None:
+            return False
+        weights = self.arrays.weights
+        n = self.clusters.size if weights is None else int(weights.sum())
+        return n > np.unique(self.clusters).size
 
     def selection(self) -> Selection:
         """All samples, as a selection."""
@@ -292,8 +283,8 @@ class ClusteredSamples:
         return replace(self, arrays=arrays, clusters=None if self.clusters is None else self.clusters[rows])
 
     def merged(self) -> ClusteredSamples:
-        """The same samples with one row for each score and kind, where rows stand for several."""
-        if self.arrays.weights is None:
+        """The same samples with one row for each score and kind, where independent ones stand for several."""
+        if self.arrays.weights is None or self.clusters is not None:
             return self
         return replace(self, arrays=SampleArrays.of_counts(self.arrays.counts(), self.arrays.types))
 

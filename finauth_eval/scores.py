@@ -139,6 +139,17 @@ class ScoreTable:
         """Whether every sample has a label; either all have one or none."""
         return not bool((self.frame["label"].cat.codes < 0).any())
 
+    def require_labels(self) -> None:
+        """Refuse samples without labels.
+
+        Raises:
+            ScoresError: They have none.
+        """
+        if not self.labelled:
+            raise ScoresError(
+                f"{self.provenance.source}: there is no column 'label'; without labels only compare says something"
+            )
+
     @property
     def has_sample_ids(self) -> bool:
         """Whether the samples' ids were given, and are not their places in the table."""

@@ -1,316 +1,41 @@
-"""Samples counted: what evaluating and recommending need of samples that are independent, and it adds up."""
+"""Samples counted: what evaluating and recommending need of them, and it adds up."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import operator
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import pandas as pd
 
+from finauth_eval.counting.cells import Cells
+from finauth_eval.counting.digest import digest_of
+from finauth_eval.counting.part import Part
+from finauth_eval.counting.rows import SPLITS, Rows
+from finauth_eval.counting.subjects import Subjects, numbers_of
 from finauth_eval.decisions import audit_of
 from finauth_eval.errors import ScoresError
 from finauth_eval.metrics.audit import DecisionAudit
-from finauth_eval.metrics.counts import ScoreCounts
-from finauth_eval.metrics.tally import on_grid, tally
-from finauth_eval.samples import UNSPECIFIED, ClassCounts, clusters_in_words, require_column
+from finauth_eval.samples import clusters_in_words, require_column
 from finauth_eval.scores import Provenance, ScoreTable
-from finauth_eval.slicing import MISSING, SliceColumn, Windows, few_enough, in_order
+from finauth_eval.slicing import MISSING, Windows, few_enough, in_order, slice_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from numpy.typing import NDArray
 
-__all__ = ["SPLITS", "Part", "Rows", "Subjects", "Tallied", "summed"]
-
-SPLITS: Final = ("", "calibration", "test")
-"""The splits that are told apart; the first stands for every other one and for none."""
-_UNTYPED: Final = ""
-_MOST_CELLS_AT_ONCE: Final = 256
-_MOST_SUBJECTS: Final = 1 << 22
-"""Of so many subjects it is known whether one of them comes again in another part; 8 bytes each."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Part:
-    """Some samples, counted.
-
-    Attributes:
-        counts: Those with a score.
-        silent: Those without a response, by kind: ``None`` for bona fide samples, else the attack's type, ``""`` where
-            it has none.
-        unsent: Those that were never sent, by kind.
-    """
-
-    counts: ScoreCounts
-    silent: Mapping[str | None, int] = field(default_factory=dict)
-    unsent: Mapping[str | None, int] = field(default_factory=dict)
-
-    def __add__(self, other: Part) -> Part:
-        """The samples of both."""
-        return Part(
-            counts=self.counts + other.counts,
-            silent=Counter(self.silent) + Counter(other.silent),
-            unsent=Counter(self.unsent) + Counter(other.unsent),
-        )
-
-    @property
-    def sizes(self) -> ClassCounts:
-        """How many samples of each class have a score, and how many have none."""
-        bona_fide = self.silent.get(None, 0)
-        return ClassCounts(
-            bona_fide=self.counts.n_bona_fide,
-            attack=self.counts.n_attack,
-            no_response_bona_fide=bona_fide,
-            no_response_attack=sum(self.silent.values()) - bona_fide,
-        )
-
-    @property
-    def n_scored(self) -> int:
-        """How many samples have a score."""
-        return self.counts.n_bona_fide + self.counts.n_attack
-
-    @property
-    def n_unsent(self) -> int:
-        """How many samples were never sent."""
-        return sum(self.unsent.values())
-
-    @property
-    def n(self) -> int:
-        """How many samples there are."""
-        return self.n_scored + sum(self.silent.values()) + self.n_unsent
-
-    def attack_types_seen(self) -> set[str]:
-        """The types that some attack has, scored or not."""
-        return {name for name in (*self.counts.by_attack_type, *self.silent, *self.unsent) if name}
-
-    def typed(self) -> Part:
-        """The same with the attacks without a type as a type of their own, so that the worst type counts them."""
-        return Part(
-            counts=_every_attack_typed(self.counts), silent=_typed(self.silent), unsent=_typed(self.unsent)
-        )
-
-
-def _typed(sizes: Mapping[str | None, int]) -> dict[str | None, int]:
-    found: Counter[str | None] = Counter()
-    for name, n in sizes.items():
-        found[UNSPECIFIED if name == _UNTYPED else name] += n
-    return dict(found)
-
-
-def _every_attack_typed(counts: ScoreCounts) -> ScoreCounts:
-    untyped = counts.attack.astype(np.int64)
-    for own in counts.by_attack_type.values():
-        untyped -= own
-    if not untyped.any():
-        return counts
-    known = counts.by_attack_type.get(UNSPECIFIED, 0)
-    types = {**counts.by_attack_type, UNSPECIFIED: untyped + known}
-    return replace(counts, by_attack_type=dict(sorted(types.items())))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Subjects:
-    """What is known of a column that says which samples belong together; of the scored samples alone.
-
-    Attributes:
-        column: Its name.
-        filled: Samples with a value.
-        blank: Samples without.
-        repeated: Whether some value has several samples; ``None`` where that is not known, for there are too many.
-        seen: A number for each value, ascending, while none was seen twice and they are not too many.
-    """
-
-    column: str
-    filled: int
-    blank: int
-    repeated: bool | None
-    seen: NDArray[np.uint64] | None
-
-    @classmethod
-    def of(cls, column: str, values: Sequence[str], codes: NDArray[np.integer[Any]]) -> Self:
-        """From each scored sample's position in ``values``, -1 for a blank."""
-        filled = int(np.count_nonzero(codes >= 0))
-        used = np.unique(codes[codes >= 0])
-        repeated: bool | None = used.size < filled
-        seen = None
-        if not repeated:
-            words = np.array([values[code] for code in used], dtype=object)
-            seen = (
-                np.sort(pd.util.hash_array(words, categorize=False))
-                if words.size
-                else np.array([], np.uint64)
-            )
-        return cls(column=column, filled=filled, blank=codes.size - filled, repeated=repeated, seen=seen)
-
-    def __add__(self, other: Subjects) -> Subjects:
-        """The subjects of both parts.
-
-        Raises:
-            ValueError: The columns differ.
-        """
-        if self.column != other.column:
-            raise ValueError(f"the parts take {self.column!r} and {other.column!r} for what belongs together")
-        repeated: bool | None = None
-        seen = None
-        if self.repeated or other.repeated:
-            repeated = True
-        elif self.seen is not None and other.seen is not None:
-            both = np.union1d(self.seen, other.seen)
-            repeated = both.size < self.seen.size + other.seen.size
-            if not repeated and both.size <= _MOST_SUBJECTS:
-                seen = both
-            elif not repeated:
-                repeated = None
-        return Subjects(
-            column=self.column, filled=self.filled + other.filled, blank=self.blank + other.blank,
-            repeated=repeated, seen=seen,
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rows:
-    """Rows of a table or of a part of a file as arrays, to be counted.
-
-    Attributes:
-        scores: Shape (n,); ``nan`` where there is no score.
-        kinds: 0 for a bona fide sample, 1 for an attack without a type, 2 + i for one of ``types[i]``, shape (n,).
-        types: Names of attack types.
-        not_sent: Whether each sample was never sent, shape (n,); ``None`` where every one was.
-        columns: The columns to slice by.
-        splits: Position of each row's split in `SPLITS`, shape (n,); ``None`` where they are not told apart.
-    """
-
-    scores: NDArray[np.float64]
-    kinds: NDArray[np.unsignedinteger[Any]]
-    types: Sequence[str]
-    not_sent: NDArray[np.bool_] | None
-    columns: Sequence[SliceColumn]
-    splits: NDArray[np.integer[Any]] | None = None
-
-    @classmethod
-    def of(cls, table: ScoreTable, by: Iterable[str | Windows], *, split: bool = False) -> Self:
-        """From a table.
-
-        Args:
-            table: The table.
-            by: Columns to slice by.
-            split: Whether the splits are told apart, where there are any.
-        """
-        kinds = table.frame["attack_type"].cat
-        n = len(kinds.categories)
-        codes = kinds.codes.to_numpy().astype(np.min_scalar_type(n + 1))  # -1 wraps around, and back
-        codes += codes.dtype.type(2)
-        codes *= table.is_attack
-        parts = None
-        if split and len(names := table.frame["split"].cat.categories):
-            lookup = np.array([*(SPLITS.index(name) if name in SPLITS else 0 for name in names), 0], np.int8)
-            parts = lookup[table.frame["split"].cat.codes]
-        outcome = table.frame["outcome"].cat
-        unsent = outcome.codes.to_numpy() == outcome.categories.get_loc("not_sent")
-        return cls(
-            scores=table.scores,
-            kinds=codes,
-            types=[str(name) for name in kinds.categories],
-            not_sent=unsent if unsent.any() else None,
-            columns=[_column(table, name) for name in by],
-            splits=parts,
-        )
-
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Rows:
-        """These rows only."""
-        return replace(
-            self,
-            scores=self.scores[rows],
-            kinds=self.kinds[rows],
-            not_sent=None if self.not_sent is None else self.not_sent[rows],
-            columns=[replace(own, codes=own.codes[rows]) for own in self.columns],
-            splits=None if self.splits is None else self.splits[rows],
-        )
-
-    def part(self) -> Part:
-        """All rows, counted."""
-        return self._parts(1, None)[0]
-
-    def sliced(self, column: SliceColumn) -> dict[str, Part]:
-        """The rows of each value of a column, counted."""
-        n = len(column.values)
-        if (len(self.types) + 2) * n <= _MOST_CELLS_AT_ONCE and on_grid(self._scored()):
-            parts = self._parts(n, column.codes)
-        else:
-            order = np.argsort(column.codes, kind="stable")
-            ends = np.searchsorted(column.codes[order], np.arange(n + 1))
-            parts = [replace(self, columns=()).take(order[ends[i] : ends[i + 1]]).part() for i in range(n)]
-        return {value: part for value, part in zip(column.values, parts, strict=True) if part.n}
-
-    def _scored(self) -> NDArray[np.float64]:
-        missing = np.isnan(self.scores)
-        return self.scores[~missing] if missing.any() else self.scores
-
-    def _parts(self, n: int, codes: NDArray[np.integer[Any]] | None) -> list[Part]:
-        """The rows of each of ``n`` codes, counted in one pass."""
-        n_kinds = len(self.types) + 2
-        cells = self.kinds
-        if codes is not None:
-            cells = self.kinds.astype(np.min_scalar_type(n_kinds * n))
-            cells *= cells.dtype.type(n)
-            np.add(cells, codes, out=cells, casting="unsafe")
-        missing = np.isnan(self.scores)
-        whole = not missing.any()
-        scored = slice(None) if whole else ~missing
-        distinct, counted = tally(self.scores[scored], cells[scored], n_kinds * n)
-        without = [{} for _ in range(n)], [{} for _ in range(n)]  # type: tuple[list[dict[str | None, int]], ...]
-        if not whole:
-            unsent = np.zeros_like(missing) if self.not_sent is None else self.not_sent
-            for found, of in zip(without, (missing & ~unsent, missing & unsent), strict=True):
-                sizes = np.bincount(cells[of], minlength=n_kinds * n).reshape(n_kinds, n)
-                for kind, own in np.argwhere(sizes).tolist():
-                    found[own][self._name(kind)] = int(sizes[kind, own])
-        return [
-            Part(
-                counts=_counts(distinct, counted[own::n], self.types),
-                silent=without[0][own],
-                unsent=without[1][own],
-            )
-            for own in range(n)
-        ]
-
-    def _name(self, kind: int) -> str | None:
-        return None if kind == 0 else _UNTYPED if kind == 1 else self.types[kind - 2]
-
-
-def _counts(
-    distinct: NDArray[np.float64], by_kind: Sequence[NDArray[Any]], types: Sequence[str]
-) -> ScoreCounts:
-    """Counts from those of each kind: bona fide, untyped, and each type."""
-    named = {name: own for name, own in zip(types, by_kind[2:], strict=True) if own.any()}
-    attack: NDArray[Any]
-    if not named:
-        attack = by_kind[1]
-    else:
-        own = [by_kind[1]] if by_kind[1].any() else []
-        own += [*named.values()]
-        attack = own[0] if len(own) == 1 else own[0] + own[1]
-        for further in own[2:]:
-            attack += further
-    return ScoreCounts(
-        scores=distinct, bona_fide=by_kind[0], attack=attack, by_attack_type=dict(sorted(named.items()))
-    ).compact()
+__all__ = ["Tallied", "summed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tallied:
-    """Everything that `evaluate` and `recommend` need of independent samples, without the samples.
+    """Everything that `evaluate` and `recommend` need of the samples, without the samples.
 
     It adds up: the sum over parts of a table is that of the table, in any order, so the parts may be read one after
-    another, or counted on different machines. Pickled it takes some megabytes where scores have
-    four decimals and there are a few slices. On a frame's partitions::
+    another, or counted on different machines. Pickled it takes some megabytes where scores have four decimals, there
+    are a few slices and samples are independent; samples that belong together are counted for each cluster by itself,
+    at some 20 bytes for each different score of one. On a frame's partitions::
 
         parts = [Tallied.of_frame(frame, by=["region"]) for frame in partitions]  # anywhere
         whole = summed(parts)
@@ -323,6 +48,7 @@ class Tallied:
         splits: The samples of each of `SPLITS` by themselves, where these were told apart; then the same in these.
         audit: The answers' own decisions.
         subjects: Whether samples belong together; ``None`` where nobody asked.
+        cells: The scored samples of each cluster; ``None`` where nobody asked, or some sample is of none.
         labelled: Whether the samples have labels; without, all are counted as if they were bona fide.
         origin: Where the samples are from, with an empty digest where they were not in one table.
     """
@@ -333,6 +59,7 @@ class Tallied:
     origin: Provenance
     splits: Mapping[str, Tallied] = field(default_factory=dict)
     subjects: Subjects | None = None
+    cells: Cells | None = None
     labelled: bool = True
 
     @classmethod
@@ -343,6 +70,7 @@ class Tallied:
         *,
         cluster: str | None = None,
         split: bool = True,
+        together: bool = True,
     ) -> Self:
         """Count the samples of a table.
 
@@ -351,6 +79,8 @@ class Tallied:
             by: Columns whose values, or windows of time, are counted each by itself.
             cluster: Column that says which samples belong together; ``None`` is ``subject``, ``"none"`` no column.
             split: Whether samples to choose on and to measure on are told apart, where a column ``split`` is filled.
+            together: Whether the samples of each cluster are counted by themselves, which intervals that allow for
+                clusters need; otherwise it is known only whether some samples belong together.
 
         Raises:
             ValueError: There is no such column, or it has too many different values.
@@ -361,11 +91,17 @@ class Tallied:
             >>> tallied.everything().sizes.attack, list(tallied.slices_of("day"))
             (2, ['1', '2'])
         """
+        rows, subjects, cells = Rows.of(table, by, split=split), None, None
+        if cluster != "none":
+            column = cluster or "subject"
+            require_column(table, column)
+            codes, values = pd.factorize(table.frame[column])
+            numbers = numbers_of([slice_text(value) for value in values])
+            subjects = Subjects.of(column, numbers, codes[table.scored])
+            if together and not subjects.blank:
+                cells = Cells.of(rows, numbers, codes)
         found = cls.of_rows(
-            Rows.of(table, by, split=split),
-            audit=audit_of(table.frame),
-            origin=table.provenance,
-            subjects=None if cluster == "none" else _subjects(table, cluster or "subject"),
+            rows, audit=audit_of(table.frame), origin=table.provenance, subjects=subjects, cells=cells
         )
         return found if table.labelled else replace(found, labelled=False)
 
@@ -377,6 +113,7 @@ class Tallied:
         by: Iterable[str | Windows] = (),
         cluster: str | None = None,
         split: bool = True,
+        together: bool = True,
         source: str = "frame",
         **reading: Any,
     ) -> Self:
@@ -387,6 +124,7 @@ class Tallied:
             by: As of `of`.
             cluster: As of `of`.
             split: As of `of`.
+            together: As of `of`.
             source: What to call the data in messages.
             reading: Names of columns and the range of scores, as of `ScoreTable.from_frame`.
 
@@ -394,11 +132,17 @@ class Tallied:
             ScoresError: A column is missing, or a row is not what it should be.
         """
         table = ScoreTable.from_frame(frame, source=source, **reading)
-        return cls.of(table.with_provenance(digest=""), by, cluster=cluster, split=split)
+        return cls.of(table.with_provenance(digest=""), by, cluster=cluster, split=split, together=together)
 
     @classmethod
     def of_rows(
-        cls, rows: Rows, *, audit: DecisionAudit, origin: Provenance, subjects: Subjects | None = None
+        cls,
+        rows: Rows,
+        *,
+        audit: DecisionAudit,
+        origin: Provenance,
+        subjects: Subjects | None = None,
+        cells: Cells | None = None,
     ) -> Self:
         """Count rows; the other arguments are the attributes."""
         nothing = DecisionAudit(
@@ -419,6 +163,7 @@ class Tallied:
             splits=splits,
             audit=audit,
             subjects=subjects,
+            cells=cells,
             origin=origin,
         )
 
@@ -430,7 +175,8 @@ class Tallied:
 
         Raises:
             ScoresError: One has labels and the other has none.
-            ValueError: They were not counted by the same columns, or a column has too many different values.
+            ValueError: They were not counted by the same columns; or a column has too many different values, or
+                clusters too many different scores.
         """
         if self.labelled != other.labelled:
             silent = other if self.labelled else self
@@ -445,6 +191,9 @@ class Tallied:
         subjects = self.subjects
         if subjects is not None and other.subjects is not None:
             subjects = subjects + other.subjects
+        cells = None
+        if subjects is not None and not subjects.blank and self.cells is not None and other.cells is not None:
+            cells = self.cells + other.cells
         same = self.origin == other.origin
         return Tallied(
             total=self.total + other.total,
@@ -452,6 +201,7 @@ class Tallied:
             splits=self._splits_with(other),
             audit=self.audit + other.audit,
             subjects=subjects,
+            cells=cells,
             labelled=self.labelled,
             origin=self.origin
             if same and not self.origin.digest
@@ -463,8 +213,8 @@ class Tallied:
         if bool(mine) != bool(others):  # the parts of one have no such column: they are of no split
             for found, own in ((mine, self), (others, other)):
                 if not found and len(own):
-                    found[SPLITS[0]] = replace(own, splits={}, subjects=None)
-        bare = {**{name: replace(own, subjects=None) for name, own in mine.items()}}
+                    found[SPLITS[0]] = replace(own, splits={}, subjects=None, cells=None)
+        bare = {**{name: replace(own, subjects=None, cells=None) for name, own in mine.items()}}
         for name, own in others.items():
             bare[name] = bare[name] + own if name in bare else own
         return bare
@@ -472,7 +222,11 @@ class Tallied:
     @property
     def provenance(self) -> Provenance:
         """Where the samples are from; the digest of those that were not in one table is that of their counts."""
-        return self.origin if self.origin.digest else replace(self.origin, digest=self._digest())
+        return (
+            self.origin
+            if self.origin.digest
+            else replace(self.origin, digest=digest_of(self.total, self.together()))
+        )
 
     @property
     def n_scored(self) -> int:
@@ -519,7 +273,7 @@ class Tallied:
                 ``"none"`` takes samples as independent.
 
         Raises:
-            ValueError: Samples belong together, which counts cannot tell; or the column is blank for some, or is not
+            ValueError: Samples belong together, and which do was not counted; or the column is blank for some, or is not
                 the one that was looked at when the samples were counted.
         """
         found = self.subjects
@@ -530,42 +284,34 @@ class Tallied:
                 f"whether samples belong together by {cluster!r} was not looked at when they were counted; name the"
                 " column then"
             )
-        if found.blank and cluster is not None:
+        if self.belong_together and self.cells is None:
             raise ValueError(
-                f"column {cluster!r} is blank for {found.blank} scored samples, so it cannot say which samples belong"
-                " together; fill it, or use cluster='none'"
+                f"{self.origin.source}: {clusters_in_words(found.column)} may have several samples each, and which samples"
+                " belong together was not counted; count with together=True, or take samples as independent with"
+                " cluster='none'"
             )
-        if found.blank:
-            return found.blank if found.filled else 0
-        if found.repeated is not False and found.filled:
-            words = clusters_in_words(found.column)
-            what = (
-                "have several samples"
-                if found.repeated
-                else f"are more than {_MOST_SUBJECTS}, and may have several samples"
-            )
-            raise ValueError(
-                f"{self.origin.source}: {words} {what} each, and counts cannot say which samples belong together: read"
-                " the samples as one table (one Parquet file or run folder), or take them as independent with"
-                " cluster 'none', which makes intervals too narrow and promises about thresholds too bold"
-            )
-        return 0
+        return found.blank_among_others(asked=cluster is not None)
+
+    def together(self, cluster: str | None = None) -> Cells | None:
+        """The scored samples of each cluster; ``None`` where no cluster has several, or they are independent.
+
+        Args:
+            cluster: As of `blank_subjects`, which looks at it first.
+        """
+        return self.cells if cluster != "none" and self.belong_together else None
+
+    @property
+    def cluster(self) -> str | None:
+        """The column that says which samples belong together, where some do."""
+        return self.subjects.column if self.subjects is not None and self.belong_together else None
 
     @property
     def belong_together(self) -> bool:
-        """Whether samples may share a subject, so that their counts do not suffice."""
+        """Whether samples may share a subject, so that their counts by score do not suffice."""
         found = self.subjects
-        return bool(found and found.filled and not found.blank and found.repeated is not False)
-
-    def _digest(self) -> str:
-        """sha256 of the counts: the same for the same samples in any order and in any parts."""
-        digest = hashlib.sha256(b"finauth-eval/score-counts/1")
-        counts = self.total.counts
-        for own in (counts.scores + 0.0, counts.bona_fide, counts.attack, *counts.by_attack_type.values()):
-            digest.update(np.ascontiguousarray(own, dtype="<f8").tobytes())
-        rest = [sorted(own.items(), key=str) for own in (self.total.silent, self.total.unsent)]
-        digest.update(json.dumps([[*counts.by_attack_type], rest]).encode())
-        return digest.hexdigest()
+        if not found or not found.filled or found.blank:
+            return False
+        return found.repeated is not False if self.cells is None else self.cells.repeated
 
 
 def summed(parts: Iterable[Tallied]) -> Tallied:
@@ -594,7 +340,7 @@ def _added(parts: Sequence[Part]) -> Part:
 
 
 def _size(tallied: Tallied) -> int:
-    return tallied.total.counts.scores.size
+    return tallied.total.counts.scores.size + (0 if tallied.cells is None else tallied.cells.keys.size)
 
 
 def _both(mine: Mapping[str, Part], others: Mapping[str, Part]) -> dict[str, Part]:
@@ -602,16 +348,3 @@ def _both(mine: Mapping[str, Part], others: Mapping[str, Part]) -> dict[str, Par
     for value, own in others.items():
         found[value] = found[value] + own if value in found else own
     return found
-
-
-def _column(table: ScoreTable, by: str | Windows) -> SliceColumn:
-    if isinstance(by, str):
-        return SliceColumn.of(table, by)
-    require_column(table, by.column)
-    return by.of(table.frame[by.column], source=table.provenance.source)
-
-
-def _subjects(table: ScoreTable, column: str) -> Subjects:
-    require_column(table, column)
-    codes, values = pd.factorize(table.frame[column][table.scored])
-    return Subjects.of(column, [str(value) for value in values], codes)

@@ -272,10 +272,15 @@ def test_subjects_of_the_labelled_samples_make_them_count_for_less():
     assert found.detector.fpr == plain.detector.fpr
 
 
-def test_counted_labelled_samples_that_belong_together_are_refused(tmp_path):
-    folder = known(subject=["p1", "p2"] * 200).write(tmp_path / "labelled")
-    with pytest.raises(ValueError, match="counts cannot say which samples belong together"):
-        watch(seen([0.1]), labelled=scan_scores(folder))
+def test_counted_labelled_samples_say_what_those_of_a_table_say(tmp_path):
+    table = known(subject=[f"p{i % 37}" for i in range(400)])
+    folder = table.write(tmp_path / "labelled")
+    one, other = watch(seen([0.1]), labelled=scan_scores(folder)), watch(seen([0.1]), labelled=table)
+    assert one.overall.to_dict() == other.overall.to_dict()
+    independent = watch(seen([0.1]), labelled=scan_scores(folder), cluster="none")
+    assert one.overall.to_dict() != independent.overall.to_dict()
+    with pytest.raises(ValueError, match="which samples belong together was not counted"):
+        watch(seen([0.1]), labelled=scan_scores(folder, together=False))
     apart = known().write(tmp_path / "apart")
     one, other = watch(seen([0.1]), labelled=scan_scores(apart)), watch(seen([0.1]), labelled=known())
     assert one.overall.to_dict() == other.overall.to_dict()

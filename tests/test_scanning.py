@@ -14,6 +14,10 @@ from pyarrow import parquet
 
 from finauth_eval.errors import NothingToEvaluate, ScoresError
 from finauth_eval.evaluation import evaluate
+from finauth_eval.metrics.clustered import ClusteredScores
+from finauth_eval.metrics.clustered_auc import clustered_auc
+from finauth_eval.metrics.clustered_rates import clustered_rate
+from finauth_eval.metrics.counts import ScoreCounts
 from finauth_eval.recommendation import (
     AcceptReviewReject,
     BestFBeta,
@@ -25,6 +29,7 @@ from finauth_eval.recommendation import (
     recommend,
 )
 from finauth_eval.samples import count_scores
+from finauth_eval.scanned.batches import Asked, batches_of, piece_of
 from finauth_eval.scanning import part_files, scan_scores, worth_scanning
 from finauth_eval.scores import Provenance, ScoreTable, read_scores
 from finauth_eval.tallied import Tallied, summed
@@ -74,10 +79,13 @@ def frames(draw):
         frame["threshold"] = rng.choice(draw(st.sampled_from([[0.5], [0.5, 0.25, np.nan]])), n)
         frame["result"] = pd.array(rng.choice([True, False], n), dtype="boolean")
         frame.loc[rng.random(n) < 0.2, "result"] = pd.NA
-    if draw(st.booleans()):
-        frame["subject"] = [
-            None if b else f"p{i}" for i, b in enumerate(rng.random(n) < draw(st.sampled_from([0, 0.5, 1])))
-        ]
+    whose = draw(st.sampled_from(["nobody's", "one each", "some blank", "several each", "several each"]))
+    if whose == "several each":  # of samples without a score not every one is known
+        subjects = [f" p{i}" for i in rng.integers(0, draw(st.sampled_from([1, 5, n])), n)]
+        frame["subject"] = pd.Series(subjects, dtype=object).mask(missing & (rng.random(n) < 0.5))
+    elif whose != "nobody's":
+        blank_share = draw(st.sampled_from([0.5, 1])) if whose == "some blank" else 0
+        frame["subject"] = [None if b else f"p{i}" for i, b in enumerate(rng.random(n) < blank_share)]
     frame["region"] = rng.choice(["sgp", "idn", "", "NA"], n)
     frame["device"] = (
         pd.Series(["b", "a", None, "", "(missing)"], dtype=object).iloc[rng.integers(0, 5, n)].to_numpy()
@@ -95,9 +103,14 @@ def frames(draw):
 
 def plain(result):
     """Every field: numbers to the last digit, the counts behind them, and the words."""
-    counts = result.score_counts
+    counts, clustered = result.score_counts, result.clustered
     return {
         **result.to_dict(),
+        "clustered": clustered and {
+            "types": clustered.types,
+            **{name: None if (own := getattr(clustered, name)) is None else own.tolist()
+               for name in ("rows", "clusters", "is_attack", "type_codes", "weights")},
+        },
         "provenance": {**dataclasses.asdict(result.provenance), "digest": ""},
         "score_counts": [counts.scores.tolist(), counts.bona_fide.tolist(), counts.attack.tolist(),
                          {name: own.tolist() for name, own in counts.by_attack_type.items()}],
@@ -282,8 +295,13 @@ def test_subjects_with_several_samples_are_never_taken_as_independent_unasked(tm
     for name, frames_ in {"within": [within], "across": [across, across]}.items():
         found = scan_scores(write(tmp_path / name, *frames_))
         assert found.belong_together
-        with pytest.raises(ValueError, match="subjects have several samples each, and counts cannot say"):
-            evaluate(found)
+        assert evaluate(found).auc.method == "delong-clustered-logit-t"
+        bare = scan_scores(tmp_path / name, together=False)
+        assert bare.belong_together
+        with pytest.raises(
+            ValueError, match="subjects may have several samples each, and which samples belong"
+        ):
+            evaluate(bare)
         assert (
             evaluate(found, cluster="none").auc.method
             == evaluate(scan_scores(tmp_path / name, cluster="none")).auc.method
@@ -292,6 +310,7 @@ def test_subjects_with_several_samples_are_never_taken_as_independent_unasked(tm
         write(tmp_path / "apart", across, across.assign(subject=[f"q{i}" for i in range(40)]))
     )
     assert not apart.belong_together
+    assert apart.cells is None
     assert evaluate(apart).warnings == evaluate(apart, cluster="none").warnings
 
 
@@ -306,10 +325,24 @@ def test_blank_subjects_are_warned_of_as_in_a_table(tmp_path):
 
 
 def test_more_subjects_than_are_remembered_are_not_taken_as_independent(tmp_path, monkeypatch):
-    monkeypatch.setattr("finauth_eval.tallied._MOST_SUBJECTS", 50)
+    monkeypatch.setattr("finauth_eval.counting.subjects._MOST_SUBJECTS", 50)
     parts = [tiny(subject=[f"p{40 * k + i}" for i in range(40)]) for k in range(3)]
-    with pytest.raises(ValueError, match="are more than 50, and may have several samples"):
-        evaluate(scan_scores(write(tmp_path / "scores", *parts)))
+    found = scan_scores(write(tmp_path / "apart", *parts))
+    assert found.subjects.repeated is None
+    assert not found.belong_together  # looked at again, each by itself
+    again = scan_scores(write(tmp_path / "again", *parts, parts[0]))
+    assert again.belong_together
+    assert evaluate(again).clustered.n_clusters == 120
+
+
+def test_more_clusters_and_scores_than_can_be_kept_apart_are_refused_with_advice(tmp_path, monkeypatch):
+    monkeypatch.setattr("finauth_eval.counting.cells.MOST_CELLS", 50)
+    folder = write(tmp_path / "scores", *[tiny(subject=[f"p{i % 7}" for i in range(40)])] * 2)
+    assert scan_scores(folder).cells.keys.size <= 50  # the same cells twice
+    other = tiny(subject=[f"q{i % 7}" for i in range(40)])
+    with pytest.raises(ValueError, match=r"more than 50 different combinations of subject.*cluster 'none'"):
+        scan_scores(write(tmp_path / "more", tiny(subject=[f"p{i % 7}" for i in range(40)]), other))
+    assert scan_scores(tmp_path / "more", cluster="none").n_scored == 80
 
 
 def test_slices_that_were_not_counted_are_refused(tmp_path):
@@ -433,3 +466,104 @@ def test_a_table_written_by_others_with_dictionaries_of_numbers_and_large_texts_
 def test_parts_come_from_one_source():
     first = Tallied.of_frame(tiny(), source="a")
     assert (first + Tallied.of_frame(tiny(), source="a")).origin == Provenance(source="a", digest="")
+
+
+def test_another_column_may_say_which_samples_belong_together(tmp_path):
+    frame = tiny(device=[i % 7 for i in range(40)], subject=[f"p{i}" for i in range(40)])
+    gaps = frame.assign(device=frame["device"].astype("Int64"), score=frame["score"].where(frame.index != 3))
+    gaps.loc[3, "device"] = pd.NA
+    folder = write(tmp_path / "scores", frame, gaps)
+    found = evaluate(scan_scores(folder, cluster="device"), cluster="device")
+    assert found.clustered.n_clusters == 7
+    whole = read_whole(
+        pd.concat([frame, gaps]).astype({"device": "float64"}), folder
+    )  # as columns with gaps often are
+    assert plain(found) == plain(evaluate(whole, cluster="device"))
+    assert any("79 scored samples come from 7 values of 'device'" in own for own in found.warnings)
+
+
+def test_clustered_figures_are_those_of_the_samples_one_by_one(tmp_path):
+    """Against the very formulas on arrays in the order of the rows, which know nothing of counts."""
+    rng = np.random.default_rng(3)
+    frame = tiny(600, subject=[f"p{i}" for i in rng.integers(0, 60, 600)], attack_type=["a", "b", "c"] * 200)
+    found = evaluate(scan_scores(write(tmp_path / "scores", frame[:200], frame[200:])), by=[], bootstrap=0)
+    scores, attack = frame["score"].to_numpy(), (frame["label"] == "fake").to_numpy()
+    codes = pd.factorize(frame["subject"])[0]
+    counts = ScoreCounts.from_arrays(scores, attack)
+    alone = ClusteredScores.of(counts, scores, is_attack=attack, clusters=codes)
+    assert found.clustered.weights is not None
+    expected = clustered_auc(alone)
+    assert (found.auc.low, found.auc.high) == pytest.approx((expected.low, expected.high), rel=1e-12)
+    blocked = np.bincount(codes, ~attack & (scores >= 0.5))
+    rate = clustered_rate(blocked, np.bincount(codes, ~attack))
+    bpcer = found.operating_points[0].bpcer
+    assert (bpcer.value, bpcer.low, bpcer.high) == pytest.approx((rate.value, rate.low, rate.high), rel=1e-12)
+
+
+def test_folders_named_after_values_are_columns(tmp_path):
+    frame = tiny(300)
+    for (region, week), own in frame.assign(week=np.arange(300) % 3).groupby(["region", "week"]):
+        folder = tmp_path / "scores" / f"region={region}" / f"week={week or '__HIVE_DEFAULT_PARTITION__'}"
+        folder.mkdir(parents=True)
+        own[["label", "score"]].to_parquet(folder / "part-0.parquet", index=False)
+    (tmp_path / "scores" / "region=a%20b").mkdir()
+    tiny(5)[["label", "score"]].to_parquet(tmp_path / "scores" / "region=a%20b" / "0.parquet", index=False)
+    for path in (tmp_path / "scores", tmp_path / "sc*" / "**" / "*.parquet"):
+        found = scan_scores(path, by=["region", "week"])
+        assert {value: own.n for value, own in found.slices_of("region").items()} == {
+            "a b": 5,
+            "idn": 150,
+            "sgp": 150,
+        }
+        assert {value: own.n for value, own in found.slices_of("week").items()} == {
+            "1": 100,
+            "2": 100,
+            "(missing)": 105,
+        }
+    together = pd.concat([
+        frame[["label", "score", "region"]], tiny(5)[["label", "score"]].assign(region="a b"),
+    ])  # fmt: skip
+    folder = tmp_path / "scores"
+    assert evaluated(scan_scores(folder, by=["region"]), ["region"]) == evaluated(
+        read_whole(together, folder), ["region"]
+    )
+    one = scan_scores(
+        folder / "region=sgp", by=["region", "week"]
+    )  # what lies above the folder is not looked at
+    assert one.n_scored == 150
+    assert list(one.slices_of("region")) == ["(missing)"]
+
+
+def test_a_files_own_column_goes_before_its_folders(tmp_path):
+    (tmp_path / "scores" / "region=web").mkdir(parents=True)
+    tiny().to_parquet(tmp_path / "scores" / "region=web" / "0.parquet", index=False)
+    assert list(scan_scores(tmp_path / "scores", by=["region"]).slices_of("region")) == ["idn", "sgp"]
+
+
+def test_folders_may_stand_for_labels_and_subjects(tmp_path):
+    frame = tiny(subject=[f"p{i % 5}" for i in range(40)])
+    for (label, subject), own in frame.groupby(["label", "subject"]):
+        folder = tmp_path / "scores" / f"label={label}" / f"subject={subject}"
+        folder.mkdir(parents=True)
+        own[["score"]].to_parquet(folder / "0.parquet", index=False)
+    folder = tmp_path / "scores"
+    assert evaluated(scan_scores(folder), []) == evaluated(read_whole(frame, folder), [])
+
+
+def test_a_file_is_cut_into_pieces_of_whole_row_groups(tmp_path):
+    folder = write(tmp_path / "scores", tiny(40), tiny(5), row_group_size=7)
+    asked = Asked(
+        by=(), cluster=None, together=False, stops=False, named={name: name for name in ("label", "score", "attack_type")},
+        score_range="unit", require_labels=True, origin=Provenance(source="x", digest=""),
+    )  # fmt: skip
+    large, small = (piece_of(file, {}, asked) for file in part_files(folder))
+    assert [own.groups for own in large.split(14)] == [range(2), range(2, 4), range(4, 6)]
+    assert [own.groups for own in large.split(15)] == [range(3), range(3, 6)]
+    assert [own.groups for own in small.split(1000)] == [range(1)]
+    read = [batch for own in large.split(14) for batch in batches_of([own], asked, 5)]
+    assert [batch.rows_before for batch in read] == [
+        sum(len(own.rows) for own in read[:i]) for i in range(len(read))
+    ]
+    assert (
+        pa.Table.from_batches([own.rows for own in read])["score"].to_pylist() == tiny(40)["score"].tolist()
+    )

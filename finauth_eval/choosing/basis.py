@@ -156,7 +156,12 @@ class Basis:
         items = Ascending.of(self.counts.scores, counted)
         rng = np.random.default_rng([self.seed, stream])
         if self.samples.clusters is not None:
-            draws = OnePerCluster.of(self.samples.arrays.scores[rows], self.samples.clusters[rows])
+            weights = self.samples.arrays.weights
+            draws = OnePerCluster.of(
+                self.samples.arrays.scores[rows],
+                self.samples.clusters[rows],
+                None if weights is None else weights[rows],
+            )
             if not draws.single:
                 return Group(items=items, draws=draws, cluster=self.samples.cluster, rng=rng)
         return Group(items=items, draws=None, cluster=None, rng=rng)

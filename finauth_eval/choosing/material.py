@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from finauth_eval.counted import counted
+from finauth_eval.counting.rows import SPLITS
 from finauth_eval.decisions import running_threshold
 from finauth_eval.samples import ClusteredSamples, SampleArrays
-from finauth_eval.slicing import SliceColumn
-from finauth_eval.tallied import SPLITS, Tallied
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
+    from finauth_eval.counting.cells import Cells
+    from finauth_eval.counting.part import Part
     from finauth_eval.scores import ScoreTable
-    from finauth_eval.tallied import Part
+    from finauth_eval.tallied import Tallied
 
 __all__ = ["Material"]
 
@@ -25,8 +29,9 @@ __all__ = ["Material"]
 class Material:
     """The scored samples, and what tells them apart.
 
-    Samples that are independent are held as counts, whether they come from a table or were counted before: one row for
-    each score and kind. So the answer is the same for both, and its time grows with the number of distinct scores.
+    Samples are held as counts, whether they come from a table or were counted before: one row for each score and kind,
+    of each cluster where some belong together. So the answer is the same for both, and its time grows with the number
+    of distinct scores.
 
     Attributes:
         samples: The samples; each row may stand for several of them.
@@ -53,31 +58,24 @@ class Material:
 
         Raises:
             ScoresError: There are no labels.
-            ValueError: An unknown column; or counted samples that belong together.
+            ValueError: An unknown column; or counted samples that belong together, where which do was not counted.
         """
-        if isinstance(scores, Tallied):
-            scores.require_labels()
-            return cls._of_counts(scores, by, blank=scores.blank_subjects(cluster))
-        samples = ClusteredSamples.of(scores, cluster)
-        if not samples.repeated:
-            counted = Tallied.of(scores, () if by is None else (by,), cluster="none")
-            return cls._of_counts(counted, by, blank=samples.blank)
-        column = None if by is None else SliceColumn.of(scores, by)
-        split = scores.frame["split"]
-        places = np.array(
-            [*(SPLITS.index(name) if name in SPLITS else 0 for name in split.cat.categories), 0]
-        )
-        seen = scores.frame["threshold"].dropna().unique().tolist()
+        found, blank = counted(scores, () if by is None else (by,), cluster=cluster)
+        cells = found.together(cluster)
+        return cls._of_counts(found, by, blank=blank) if cells is None else cls._of_cells(found, cells, by)
+
+    @classmethod
+    def _of_cells(cls, scores: Tallied, cells: Cells, by: str | None) -> Self:
+        values = () if by is None else tuple(scores.slices_of(by))
+        both = {*SPLITS[1:]} <= scores.splits.keys()
+        cells = cells.over(by, splits=both, typed=scores.types_told_apart)
+        arrays, clusters, profiles = cells.samples()
         return cls(
-            samples=samples,
-            values=() if column is None else column.values,
-            codes=np.zeros(samples.arrays.scores.size, dtype=np.intp)
-            if column is None
-            else column.codes[scores.scored],
-            splits=places[split.cat.codes][scores.scored]
-            if {*SPLITS[1:]} <= {*split.cat.categories}
-            else None,
-            current=running_threshold(seen)[0],
+            samples=ClusteredSamples(arrays=arrays, clusters=clusters, cluster=scores.cluster),
+            values=values,
+            codes=_each([values.index(own.values[0]) if values else 0 for own in cells.profiles])[profiles],
+            splits=_each([own.split for own in cells.profiles])[profiles] if both else None,
+            current=running_threshold(scores.audit.thresholds_seen)[0],
         )
 
     @classmethod
@@ -112,3 +110,7 @@ class Material:
             splits=splits if both else None,
             current=running_threshold(scores.audit.thresholds_seen)[0],
         )
+
+
+def _each(codes: Sequence[int]) -> NDArray[np.intp]:
+    return np.array(codes, dtype=np.intp)

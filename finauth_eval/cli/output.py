@@ -72,22 +72,17 @@ def read_or_scan(
     by: Sequence[str | Windows],
     cluster: str | None,
     require_labels: bool = True,
+    together: bool = True,
     dask: str | None = None,
 ) -> ScoreTable | Tallied:
-    """A command's SCORES: a table, or where they may be more than fits into memory their counts.
-
-    A single file or run whose samples belong together is read as a table all the same, for counts do not tell which do.
-    """
+    """A command's SCORES: a table, or where they may be more than fits into memory their counts."""
     from finauth_eval.scanning import scan_scores, worth_scanning
-    from finauth_eval.scores import SCORES_FILE
 
     if dask is not None or worth_scanning(path):
-        counted = scan_scores(
+        return scan_scores(
             path, by=by, cluster=cluster, label_column=label, score_column=score, attack_type_column=attack_type,
-            score_range=score_range, require_labels=require_labels, dask=dask,
+            score_range=score_range, require_labels=require_labels, together=together, dask=dask,
         )  # fmt: skip
-        if not counted.belong_together or not (path.is_file() or (path / SCORES_FILE).is_file()):
-            return counted
     return read_table(path, label, score, attack_type, score_range, require_labels=require_labels)
 
 

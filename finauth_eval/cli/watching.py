@@ -66,7 +66,7 @@ def production(
     # labels and types of production are not looked at, so their columns need not be there
     table = read_or_scan(
         scores, "label", score_column, "attack_type", score_range, by=[windows] if windows else [], cluster=None,
-        require_labels=False,
+        require_labels=False, together=False,
     )  # fmt: skip
     held = known = None
     if reference is not None:

@@ -43,7 +43,7 @@ def draw_cluster_replicates(
         seed: Makes them repeatable; ``None`` is 0.
     """
     if wanted is None:
-        wanted = _DEFAULT_REPLICATES if samples.rows.size <= QUICKLY_DRAWN else 0
+        wanted = _DEFAULT_REPLICATES if samples.n <= QUICKLY_DRAWN else 0
     if not wanted or not samples.counts.n_attack or not samples.counts.n_bona_fide:
         return None
     return bootstrap_clusters(samples, wanted, rng=np.random.default_rng(0 if seed is None else seed))
@@ -128,10 +128,12 @@ class _Stratum:
 
     Attributes:
         clusters: The cluster of each, shape (n,).
+        weights: How many samples each of these stands for, shape (n,); ``None`` where each is one.
         seen: Which rows of the counts have a sample, shape (j,), and ``starts`` where each begins.
     """
 
     clusters: NDArray[np.intp]
+    weights: NDArray[np.int64] | None
     seen: NDArray[np.intp]
     starts: NDArray[np.intp]
 
@@ -139,13 +141,17 @@ class _Stratum:
     def of(cls, samples: ClusteredScores, own: NDArray[np.bool_]) -> Self:
         order = np.argsort(samples.rows[own], kind="stable")
         seen, starts = np.unique(samples.rows[own][order], return_index=True)
-        return cls(clusters=samples.clusters[own][order], seen=seen, starts=starts)
+        weights = None if samples.weights is None else samples.weights[own][order]
+        return cls(clusters=samples.clusters[own][order], weights=weights, seen=seen, starts=starts)
 
     def drawn(self, times: NDArray[np.int64], k: int) -> NDArray[np.int64]:
         """Samples at each of ``k`` scores, shape (block, k), when each cluster is there so many ``times``."""
         counts = np.zeros((times.shape[0], k), dtype=np.int64)
         if self.seen.size:
-            counts[:, self.seen] = np.add.reduceat(times[:, self.clusters], self.starts, axis=1)
+            drawn = times[:, self.clusters]
+            if self.weights is not None:
+                drawn *= self.weights
+            counts[:, self.seen] = np.add.reduceat(drawn, self.starts, axis=1)
         return counts
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 from scipy.special import betaincinv, stdtrit
 
+from finauth_eval.metrics.clustered import sizes_of
 from finauth_eval.metrics.estimate import Estimate
 from finauth_eval.metrics.intervals import rate, valid_confidence
 from finauth_eval.metrics.rates import WorstType
@@ -150,28 +151,35 @@ def clustered_points(
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Group:
-    """The samples of one class or type: rows of their scores, clusters, and samples a cluster."""
+    """The samples of one class or type: rows of their scores, clusters, weights, and samples a cluster."""
 
     rows: NDArray[np.intp]
     clusters: NDArray[np.intp]
-    sizes: NDArray[np.intp]
+    weights: NDArray[np.int64] | None
+    sizes: NDArray[np.int64]
     name: str
 
     @classmethod
     def of(cls, samples: ClusteredScores, own: NDArray[np.bool_], name: str) -> Self:
         return cls(
-            rows=samples.rows[own], clusters=samples.clusters[own], sizes=samples.sizes(own), name=name
+            rows=samples.rows[own],
+            clusters=samples.clusters[own],
+            weights=None if samples.weights is None else samples.weights[own],
+            sizes=samples.sizes(own),
+            name=name,
         )
 
     def rate_below(self, row: int, *, confidence: float) -> Estimate:
         """The share whose score is below that of a row."""
-        events = np.bincount(self.clusters[self.rows < row], minlength=self.sizes.size)
-        return clustered_rate(events, self.sizes, confidence=confidence, of=self.name)
+        return clustered_rate(self._sizes(self.rows < row), self.sizes, confidence=confidence, of=self.name)
 
     def rate_from(self, row: int, *, confidence: float) -> Estimate:
         """The share whose score is that of a row or above."""
-        events = np.bincount(self.clusters[self.rows >= row], minlength=self.sizes.size)
-        return clustered_rate(events, self.sizes, confidence=confidence, of=self.name)
+        return clustered_rate(self._sizes(self.rows >= row), self.sizes, confidence=confidence, of=self.name)
+
+    def _sizes(self, own: NDArray[np.bool_]) -> NDArray[np.int64]:
+        weights = None if self.weights is None else self.weights[own]
+        return sizes_of(self.clusters[own], weights, self.sizes.size)
 
 
 def _worst_type(by_type: Mapping[str, Estimate], groups: Mapping[str, _Group], row: int) -> WorstType | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["ScoreCounts"]
+__all__ = ["ScoreCounts", "merged_ascending"]
 
 _FEW_TYPES: Final = 16
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,7 +123,7 @@ class ScoreCounts:
             mine: NDArray[np.intp] | slice = slice(None)
             others: NDArray[np.intp] | slice = slice(None)
         else:
-            scores, mine, others = _together(self.scores, other.scores)
+            scores, mine, others = merged_ascending(self.scores, other.scores)
 
         def merged(a: NDArray[np.int64] | None, b: NDArray[np.int64] | None) -> NDArray[np.int64]:
             total = np.zeros(scores.size, dtype=np.int64)
@@ -216,12 +217,16 @@ class ScoreCounts:
         return self.by_attack_type[attack_type]
 
 
-def _together(
-    a: NDArray[np.float64], b: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.intp]]:
-    """The distinct scores of both, and where those of each are among them; both are ascending and distinct.
+def merged_ascending(
+    a: NDArray[Number], b: NDArray[Number]
+) -> tuple[NDArray[Number], NDArray[np.intp], NDArray[np.intp]]:
+    """The distinct numbers of both, and where those of each are among them; both are ascending and distinct.
 
     A stable sort merges two ascending runs in one pass, so this takes a third of the time of a union and two searches.
+
+    Example:
+        >>> [own.tolist() for own in merged_ascending(np.array([1, 3]), np.array([2, 3]))]
+        [[1, 2, 3], [0, 2], [1, 2]]
     """
     both = np.concatenate([a, b])
     order = np.argsort(both, kind="stable")

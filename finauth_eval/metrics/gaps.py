@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from finauth_eval.metrics.clustered import sizes_of, without_gaps
 from finauth_eval.metrics.clustered_rates import clustered_rate, effective_size
 from finauth_eval.metrics.independent_rates import independent_rates
 from finauth_eval.metrics.intervals import rate
@@ -27,6 +28,7 @@ class Whole:
 
     Attributes:
         wrong: Whether each sample is decided wrongly, shape (n,).
+        weights: How many samples each of these stands for, shape (n,); ``None`` where each is one.
         clusters: Each sample's cluster, 0 and on, shape (n,); ``None`` where samples are independent.
         events: Wrong decisions of each cluster, shape (g,); of all samples together where they are independent.
         sizes: Samples of each cluster, likewise.
@@ -34,6 +36,7 @@ class Whole:
     """
 
     wrong: NDArray[np.bool_]
+    weights: NDArray[np.int64] | None
     clusters: NDArray[np.intp] | None
     events: NDArray[np.int64]
     sizes: NDArray[np.int64]
@@ -41,13 +44,19 @@ class Whole:
 
     @classmethod
     def of_samples(
-        cls, wrong: ArrayLike, clusters: ArrayLike | None = None, *, of: str = phrase("sample")
+        cls,
+        wrong: ArrayLike,
+        clusters: ArrayLike | None = None,
+        weights: NDArray[np.int64] | None = None,
+        *,
+        of: str = phrase("sample"),
     ) -> Self:
-        """From each sample's decision and cluster, both of shape (n,); clusters are any whole numbers."""
+        """From each sample's decision and cluster, and how many samples it stands for; clusters are any whole numbers."""
         seen = np.asarray(wrong, dtype=bool)
-        codes = None if clusters is None else np.unique(clusters, return_inverse=True)[1]
-        events, sizes = _counted(seen, codes, 0 if codes is None else int(codes.max(initial=-1)) + 1)
-        return cls(wrong=seen, clusters=codes, events=events, sizes=sizes, of=of)
+        codes = None if clusters is None else without_gaps(np.asarray(clusters))
+        groups = 0 if codes is None else int(codes.max(initial=-1)) + 1
+        events, sizes = _counted(seen, weights, codes, groups)
+        return cls(wrong=seen, weights=weights, clusters=codes, events=events, sizes=sizes, of=of)
 
     def gap(self, part: NDArray[np.integer], *, confidence: float = 0.95) -> Change:
         """The rate of a part less that of the rest, with Miettinen and Nurminen's interval and test.
@@ -67,7 +76,8 @@ class Whole:
             (0.1, 0.0482)
         """
         own = None if self.clusters is None else self.clusters[part]
-        events, sizes = _counted(self.wrong[part], own, self.sizes.size)
+        weights = None if self.weights is None else self.weights[part]
+        events, sizes = _counted(self.wrong[part], weights, own, self.sizes.size)
         inside, effective_inside = self._rate(events, sizes, confidence)
         rest, effective_rest = self._rate(self.events - events, self.sizes - sizes, confidence)
         change, _, _ = independent_rates(
@@ -86,8 +96,14 @@ class Whole:
 
 
 def _counted(
-    wrong: NDArray[np.bool_], clusters: NDArray[np.intp] | None, groups: int
+    wrong: NDArray[np.bool_],
+    weights: NDArray[np.int64] | None,
+    clusters: NDArray[np.intp] | None,
+    groups: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    if clusters is None:
-        return np.array([np.count_nonzero(wrong)]), np.array([wrong.size])
-    return np.bincount(clusters[wrong], minlength=groups), np.bincount(clusters, minlength=groups)
+    every = np.zeros(wrong.size, dtype=np.intp) if clusters is None else clusters
+    n = max(1, groups)
+    return (
+        sizes_of(every[wrong], None if weights is None else weights[wrong], n),
+        sizes_of(every, weights, n),
+    )

@@ -113,6 +113,7 @@ def swept_rates(
     missed = _Group.of(counts.attack, rows)
     types = {name: _Group.of(own, rows) for name, own in counts.by_attack_type.items() if own.sum()}
     if clustered is not None:
+        clustered = clustered.one_by_one()
         blocked = blocked.clustered(clustered, ~clustered.is_attack, from_above=True)
         missed = missed.clustered(clustered, clustered.is_attack)
         types = {name: own.clustered(clustered, clustered.of_type(name)) for name, own in types.items()}

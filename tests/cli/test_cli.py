@@ -248,24 +248,59 @@ def test_a_folder_or_pattern_of_parquet_files_gives_the_output_of_the_one_table(
     )
 
 
-def test_a_large_file_is_counted_and_one_of_subjects_with_several_samples_is_read(
-    cli, parts, monkeypatch, tmp_path
+@pytest.mark.parametrize("a_subject", [1, 2])
+def test_a_large_file_is_counted_and_says_what_it_says_as_a_table(
+    cli, parts, monkeypatch, tmp_path, a_subject
 ):
-    from finauth_eval import scanning, scores
+    from finauth_eval import scores
+    from finauth_eval.scanned import files
 
-    monkeypatch.setattr(scanning, "MOST_AT_ONCE", 100)
     frame = pd.concat(pd.read_parquet(file) for file in sorted(parts.iterdir()))
-    frame.to_parquet(tmp_path / "all.parquet")
-    frame.assign(subject=[f"p{i // 2}" for i in range(len(frame))]).to_parquet(tmp_path / "subjects.parquet")
-    assert "come from 60 subjects" in cli("evaluate", tmp_path / "subjects.parquet").stdout
+    subjects = [f"p{i // a_subject}" for i in range(len(frame))]
+    frame.assign(subject=subjects).to_parquet(tmp_path / "all.parquet")
+    asked = (
+        ["evaluate", tmp_path / "all.parquet", "--by", "region"],
+        ["recommend", tmp_path / "all.parquet", "--max-bpcer", "0.1"],
+    )
+    whole = [cli(*own).stdout for own in asked]
+    assert ("come from 60 subjects" in whole[0]) == (a_subject == 2)
+    monkeypatch.setattr(files, "MOST_AT_ONCE", 100)
     monkeypatch.setattr(scores, "read_scores", lambda *_, **__: pytest.fail("was read as a whole"))
-    assert cli("evaluate", tmp_path / "all.parquet").exit_code == 0
-    assert cli("evaluate", tmp_path / "subjects.parquet", "--cluster", "none").exit_code == 0
+    assert [cli(*own).stdout for own in asked] == whole
+    assert cli("evaluate", tmp_path / "all.parquet", "--cluster", "none").exit_code == 0
+
+
+def test_persons_in_several_files_are_told_apart_as_in_one(cli, parts, tmp_path):
+    frames = [pd.read_parquet(file) for file in sorted(parts.iterdir())]
     (tmp_path / "many").mkdir()
-    (tmp_path / "subjects.parquet").rename(tmp_path / "many" / "a.parquet")
-    done = cli("evaluate", tmp_path / "many")
+    for i, own in enumerate(frames):
+        own["subject"] = [f"p{k % 11}" for k in range(len(own))]
+        own.to_parquet(tmp_path / "many" / f"{i}.parquet")
+    pd.concat(frames).to_parquet(tmp_path / "one.parquet")
+    for verb, *options in (
+        ("evaluate", "--by", "region"),
+        ("recommend", "--max-bpcer", "0.1", "--by", "region"),
+    ):
+        many, one = (
+            json.loads(cli(verb, tmp_path / name, *options, "--json", "-").stdout)
+            for name in ("many", "one.parquet")
+        )
+        assert many == one
+    assert "come from 11 subjects" in cli("evaluate", tmp_path / "many").stdout
+
+
+def test_more_persons_than_can_be_told_apart_are_refused_with_advice(cli, parts, monkeypatch, tmp_path):
+    from finauth_eval.counting import cells
+
+    monkeypatch.setattr(cells, "MOST_CELLS", 30)
+    for i, file in enumerate(sorted(parts.iterdir())):
+        own = pd.read_parquet(file)
+        own.assign(subject=[f"{i}-{k // 2}" for k in range(len(own))]).to_parquet(file)
+    done = cli("evaluate", parts)
     assert done.exit_code == 2
-    assert "subjects have several samples each, and counts cannot say" in done.stderr
+    assert "more than 30 different combinations of subject" in done.stderr
+    assert "cluster 'none'" in done.stderr
+    assert cli("evaluate", parts, "--cluster", "none").exit_code == 0
 
 
 def test_low_coverage_of_counted_scores_exits_7_too(cli, parts):
