@@ -117,6 +117,12 @@ class Remote:
             start = len(self.key.rstrip("/")) + 1
             return sorted((str(key)[start:] for key in store.find(self.key)), key=os.fsencode)
 
+    def matches(self) -> list[Remote]:
+        """The objects that it names as a pattern such as ``s3://bucket/2026-*.parquet``, in the order of their bytes."""
+        with self._store() as store:
+            found = sorted((str(key) for key in store.glob(self.key)), key=os.fsencode)
+        return [own for own in (Remote(self.protocol, key) for key in found) if own.is_file()]
+
     def upload(self, file: Path) -> None:
         """Put a file there; it appears whole or not at all where the store works so, as S3 does."""
         with self._store() as store:

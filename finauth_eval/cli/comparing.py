@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,15 +31,21 @@ from finauth_eval.cli.output import (
     write_text,
 )
 from finauth_eval.errors import InputError, NothingToEvaluate
+from finauth_eval.places import place
 
 if TYPE_CHECKING:
     from finauth_eval.gate import Rule, Verdict
     from finauth_eval.scores import ScoreTable
 
 _Reference = Annotated[
-    Path, typer.Argument(metavar="A", help="The reference: run folder, CSV or Parquet file.")
+    Any,
+    typer.Argument(
+        metavar="A",
+        parser=place,
+        help="The reference: run folder, CSV or Parquet file; a folder or pattern of Parquet files; a path or s3://.",
+    ),
 ]
-_Compared = Annotated[Path, typer.Argument(metavar="B", help="What is compared with it.")]
+_Compared = Annotated[Any, typer.Argument(metavar="B", parser=place, help="What is compared with it.")]
 
 
 @app.command()
@@ -64,15 +70,23 @@ def compare(
     attack_type_column: AttackTypeColumn = "attack_type",
     score_range: ScoreRange = "unit",
     min_coverage: MinCoverage = 0.5,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|local",
+            help="Read Parquet files, and find which samples both have, on the workers of a Dask cluster.",
+        ),
+    ] = None,
     json_file: Json = None,
 ) -> None:
     """Say how B differs from A, and how surely: regions, versions, weeks. Without labels: the score shift."""
     from finauth_eval import comparison
+    from finauth_eval.joining.reading import read_pair
 
-    tables = [
-        read_table(path, label_column, score_column, attack_type_column, score_range, require_labels=False)
-        for path in (a, b)
-    ]
+    tables = read_pair(
+        a, b, by=by or [], cluster=cluster, label_column=label_column, score_column=score_column,
+        attack_type_column=attack_type_column, score_range=score_range, dask=dask,
+    )  # fmt: skip
     found = comparison.compare(
         *tables,
         margin=margin,

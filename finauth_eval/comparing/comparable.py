@@ -78,15 +78,11 @@ def _why_unpaired(a: ScoreTable, b: ScoreTable, pairing: Pairing) -> str:
     common = pairing.rows_a.size
     if common:
         why = f"only {count(common)} of {count(len(a))} and {count(len(b))} samples are in both runs"
-    elif not (a.has_sample_ids and b.has_sample_ids) and not _has_contents(a, b):
+    elif not pairing.keyed:
         why = "the tables have neither sha256 nor sample_id in common to match samples by"
     else:
         why = "no sample is in both runs"
     return f"{why}: the runs are compared as independent samples, which tells far less than the same samples scored twice"
-
-
-def _has_contents(a: ScoreTable, b: ScoreTable) -> bool:
-    return bool(a.frame["sha256"].notna().any() and b.frame["sha256"].notna().any())
 
 
 def _source(own: ScoreTable) -> str:
