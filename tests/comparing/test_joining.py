@@ -23,6 +23,7 @@ from finauth_eval.errors import InputError, MissingExtra, ScoresError
 from finauth_eval.joining import on_workers
 from finauth_eval.joining.reading import read_pair
 from finauth_eval.scores import ScoreTable, read_scores
+import itertools
 
 OPTIONS: dict[str, Any] = {"by": ["region"], "bootstrap": 100, "seed": 5}
 
@@ -113,7 +114,7 @@ def cut(own: pd.DataFrame, folder: Path, *, seed: int = 0) -> Path:
     rng = np.random.default_rng(seed)
     edges = [0, *sorted(rng.choice(np.arange(1, len(own)), 4, replace=False)), len(own)]
     edges.insert(3, edges[3])
-    for number, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (start, end) in enumerate(itertools.pairwise(edges)):
         file = folder / f"day={number}" / "part.parquet"
         file.parent.mkdir(parents=True)
         own[start:end].to_parquet(file, index=False, row_group_size=37)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import pickle
@@ -353,6 +354,51 @@ def everything_of_the_scheduler(dask_scheduler: Any) -> bytes:
     ])  # fmt: skip
 
 
+PAGES = ["/info/main/workers.html", "/info/main/logs.html", "/info/main/exceptions.html", "/info/call-stacks/all.html",
+         "/json/index.html", "/json/counts.json", "/json/identity.json", "/metrics", "/health",
+         "/individual-plots.json"]  # fmt: skip
+DOCUMENTS = ["/status", "/workers", "/tasks", "/system", "/profile", "/graph", "/groups", "/exceptions"]
+"""What bokeh draws: a page, and behind it a document with the data, which the page's script asks for."""
+
+
+def pages_of_the_dashboard(client) -> dict[str, bytes]:
+    """Every page that the scheduler and its workers serve, and the data behind those that are drawn."""
+    base = client.dashboard_link.removesuffix("/status")
+    workers = client.scheduler_info()["workers"]
+    urls = [base + page for page in (*PAGES, *DOCUMENTS)]
+    for address, about in workers.items():
+        name = address.replace(":", "%3A").replace("/", "%2F")
+        urls += [f"{base}/info/{kind}/{name}.html" for kind in ("logs", "worker", "call-stack")]
+        own = f"http://127.0.0.1:{about['services']['dashboard']}"
+        urls += [own + page for page in ("/status", "/metrics", "/health", "/system", "/counters", "/profile")]
+    for task in client.run_on_scheduler(lambda dask_scheduler: [*map(str, dask_scheduler.tasks)]):
+        urls.append(f"{base}/info/task/{task}.html")
+    found = {}
+    for url in urls:
+        answer = httpx.get(url, trust_env=False, follow_redirects=True, timeout=30)
+        assert answer.status_code in (200, 404), (url, answer.text)
+        if answer.status_code == 200:
+            found[url] = answer.content
+    assert {f"{base}/json/counts.json", f"{base}/info/main/workers.html", f"{base}/metrics"} <= {*found}
+    if importlib.util.find_spec("bokeh"):
+        assert {base + page for page in DOCUMENTS} <= {*found}
+        found |= {f"{base}{page} data": drawn(base + page) for page in DOCUMENTS}
+    return found
+
+
+def drawn(url: str) -> bytes:
+    """The document behind a page that bokeh draws, after it was filled for the first time."""
+    from bokeh.client import pull_session
+
+    session = pull_session(url=url)
+    try:
+        time.sleep(0.3)
+        session.force_roundtrip()
+        return str(session.document.to_json()).encode()
+    finally:
+        session.close()
+
+
 def test_neither_key_nor_secret_is_in_tasks_logs_or_pages(environment, serve, run_on, picture_folder, capfd):
     from distributed import Client, LocalCluster
 
@@ -366,22 +412,15 @@ def test_neither_key_nor_secret_is_in_tasks_logs_or_pages(environment, serve, ru
         result = meanwhile(lambda: run_on(server, load_through(client, root), dask=client))
         wait_for_scores(server, 10)
         seen.append(client.run_on_scheduler(everything_of_the_scheduler))  # while stations are at work
+        at_work = pages_of_the_dashboard(client)
         result()
         seen.append(client.run_on_scheduler(everything_of_the_scheduler))
         seen.append(str(client.get_scheduler_logs()).encode())
         seen.append(str(client.get_worker_logs()).encode())
         seen.append(str(client.get_events()).encode())
         assert b"finauth-eval-station-" in seen[0]
-        base = client.dashboard_link.removesuffix("/status")
-        pages = [page for page in ("/info/main/workers.html", "/info/main/logs.html", "/status", "/json/counts.json",
-                                   "/json/identity.json", "/metrics") if base]  # fmt: skip
-        answers = {page: httpx.get(base + page, trust_env=False) for page in pages}
-        for worker in client.nthreads():
-            for page in (f"/info/logs/{worker.replace(':', '%3A').replace('/', '%2F')}.html",
-                         f"/info/worker/{worker.replace(':', '%3A').replace('/', '%2F')}.html"):  # fmt: skip
-                answers[page] = httpx.get(base + page, trust_env=False)
-        assert answers["/json/counts.json"].status_code == 200
-        seen += [answer.content for answer in answers.values()]
+        assert b"finauth-eval-station-" in b"".join(at_work.values())
+        seen += [*at_work.values(), *pages_of_the_dashboard(client).values()]
     written = capfd.readouterr()
     seen.append(f"{written.out}{written.err}".encode())
     for secret in (KEY, SECRET):
