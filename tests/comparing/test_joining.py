@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -23,7 +24,6 @@ from finauth_eval.errors import InputError, MissingExtra, ScoresError
 from finauth_eval.joining import on_workers
 from finauth_eval.joining.reading import read_pair
 from finauth_eval.scores import ScoreTable, read_scores
-import itertools
 
 OPTIONS: dict[str, Any] = {"by": ["region"], "bootstrap": 100, "seed": 5}
 
