@@ -11,8 +11,8 @@ from finauth_eval.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+    from finauth_eval.places import Place
     from finauth_eval.report.rendering import Layout
 
 __all__ = ["refuse_goals", "report_comparison"]
@@ -30,12 +30,12 @@ def refuse_goals(options: Mapping[str, Any]) -> None:
 
 
 def report_comparison(
-    scores: Path,
-    against: Path,
+    scores: Place,
+    against: Place,
     *,
-    output: Path,
+    output: Place,
     layout: Layout,
-    gate: Path | None,
+    gate: Place | None,
     min_coverage: float,
     reading: Mapping[str, Any],
     margin: float | None,

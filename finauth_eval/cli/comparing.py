@@ -109,15 +109,24 @@ def compare(
 @app.command()
 def gate(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="The run to judge: folder, CSV or Parquet file.")
-    ],
-    baseline: Annotated[
-        Path,
-        typer.Option(
-            metavar="RUN", help="The run to hold it against, or the file that 'baseline accept' wrote."
+        Any,
+        typer.Argument(
+            metavar="RUN",
+            parser=place,
+            help="The run to judge: folder, CSV or Parquet file; a path or s3://.",
         ),
     ],
-    config: Annotated[Path, typer.Option(metavar="gate.toml", help="The rules.")],
+    baseline: Annotated[
+        Any,
+        typer.Option(
+            metavar="RUN",
+            parser=place,
+            help="The run to hold it against, or the file that 'baseline accept' wrote.",
+        ),
+    ],
+    config: Annotated[
+        Any, typer.Option(metavar="gate.toml", parser=place, help="The rules; a path or s3://.")
+    ],
     junit: Annotated[str | None, typer.Option(metavar="F", help="Write the verdict as JUnit XML.")] = None,
     github_summary: Annotated[
         str | None, typer.Option(metavar="F", help="Append it as Markdown, as to $GITHUB_STEP_SUMMARY.")
@@ -199,13 +208,17 @@ def _judge(
 
 @baseline_app.command("accept")
 def accept(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    run: Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="The run folder; a path or s3://.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever asks next year.")],
     who: Annotated[str | None, typer.Option(metavar="NAME", help="Who accepts it; else the account.")] = None,
     output: Annotated[
-        Path | None,
+        Any,
         typer.Option(
-            "-o", "--output", metavar="F", help="The file; else baseline.json beside the run folder."
+            "-o",
+            "--output",
+            metavar="F",
+            parser=place,
+            help="The file; else baseline.json beside the run folder.",
         ),
     ] = None,
 ) -> None:
@@ -217,12 +230,15 @@ def accept(
 
 @history_app.command("build")
 def build(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with run folders in it.")],
+    folder: Annotated[
+        Any,
+        typer.Argument(metavar="DIR", parser=place, help="Folder with run folders in it; a path or s3://."),
+    ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="A page to write.")
+        Any, typer.Option("-o", "--output", metavar="FILE.html", parser=place, help="A page to write.")
     ] = None,
     table: Annotated[
-        Path | None, typer.Option(metavar="F", help="The Parquet table; else history.parquet in DIR.")
+        Any, typer.Option(metavar="F", parser=place, help="The Parquet table; else history.parquet in DIR.")
     ] = None,
     confidence: Confidence = 0.95,
 ) -> None:

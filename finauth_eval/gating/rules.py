@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from finauth_eval.errors import InputError
 from finauth_eval.metrics.fixed_apcer import LIMITS
+from finauth_eval.places import Remote, place
 from finauth_eval.shown.numbers import limit, points
 
 __all__ = ["DEFAULT_TOLERANCE", "METRICS", "Check", "Rule", "read_rules"]
@@ -125,7 +126,7 @@ class Check:
         object.__setattr__(self, "name", f"{begin}: {says}")
 
 
-def read_rules(path: Path | str) -> tuple[Rule, ...]:
+def read_rules(path: Path | str | Remote) -> tuple[Rule, ...]:
     r"""The rules of a ``gate.toml``, in its order.
 
     Each ``[[rule]]`` has a ``metric`` and, as they are wanted, ``tolerance``, ``ceiling`` or ``floor``,
@@ -134,7 +135,7 @@ def read_rules(path: Path | str) -> tuple[Rule, ...]:
     set for all that don't set their own.
 
     Args:
-        path: The TOML file.
+        path: The TOML file, a path or a URL such as ``s3://bucket/gate.toml``.
 
     Raises:
         InputError: The file can't be read, is no TOML, or asks for what there is not; the message names the rule.
@@ -146,7 +147,7 @@ def read_rules(path: Path | str) -> tuple[Rule, ...]:
         >>> read_rules(file)[0].slice
         ('media_type', 'video')
     """
-    path = Path(path)
+    path = place(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
