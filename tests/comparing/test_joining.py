@@ -22,6 +22,7 @@ from finauth_eval.cluster import connected
 from finauth_eval.comparison import Comparison, compare
 from finauth_eval.errors import InputError, MissingExtra, ScoresError
 from finauth_eval.joining import on_workers
+from finauth_eval.joining.parts import Reading
 from finauth_eval.joining.reading import read_pair
 from finauth_eval.scores import ScoreTable, read_scores
 
@@ -33,12 +34,13 @@ def samples(n: int = 400, *, seed: int = 1) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     attack = np.arange(n) % 5 < 2
     score = np.round(rng.beta(2 + 3 * attack, 5 - 3 * attack), 2)
+    kinds = rng.choice(["mask", "swap", "replay"], n)
+    kinds[:8] = ["swap", "swap", "mask", "mask", "mask", "replay", "replay", "swap"]
     return pd.DataFrame({
         "sample_id": [f"s{i:05d}" for i in range(n)],
         "sha256": [f"{i:064x}" for i in range(n)],
         "label": np.where(attack, "attack", "bona_fide"),
-        # those of bona fide rows are ignored, though they come first
-        "attack_type": rng.choice(["mask", "swap", "replay"], n),
+        "attack_type": kinds,  # those of bona fide rows are ignored, but one comes first there
         "score": np.where(rng.random(n) < 0.03, np.nan, score),
         "region": rng.choice(["sgp", "idn", None], n),
         "time_used_ms": rng.integers(50, 900, n),
@@ -139,8 +141,12 @@ def told(a: ScoreTable, b: ScoreTable, **options: Any) -> dict[str, Any]:
     one, other = a.with_provenance(source="A"), b.with_provenance(source="B")
     found: Comparison = compare(one, other, **(OPTIONS | options))
     rows = {"rows_a": found.pairing.rows_a.tolist(), "rows_b": found.pairing.rows_b.tolist()}
-    digests = {"digests": (a.provenance.digest, b.provenance.digest)}
-    return found.to_dict() | rows | digests | {"flips_at": found.flips_at(0.3)}
+    as_read = {
+        "digests": (a.provenance.digest, b.provenance.digest),
+        "types": [[*own.frame["attack_type"].cat.categories] for own in (a, b)],
+        "flips_at": found.flips_at(0.3),
+    }
+    return found.to_dict() | rows | as_read
 
 
 def told_of_tables(a: Path, b: Path, **options: Any) -> dict[str, Any]:
@@ -176,6 +182,13 @@ def test_the_kinds_are_what_their_names_say():
     assert by["relabelled"]["relabelled"] > 30
     assert by["relabelled"]["retyped"] > 5
     assert not of("few_in_common")["paired"]
+    for kind, said in (
+        ("nothing", True),
+        ("places_never", True),
+        ("contents_of_one_run", True),
+        ("few_in_common", False),
+    ):
+        assert ("neither sha256 nor sample_id in common" in of(kind)["comparability"][-1]) == said
     assert "subjects are in both runs" in of("persons_apart")["warnings"][0]
     assert "have no subject" in of("some_persons")["warnings"][0]
 
@@ -341,6 +354,18 @@ def test_what_is_wrong_with_a_row_is_said_by_the_worker_with_its_file(cluster, w
     own.to_parquet(broken)
     with pytest.raises(ScoresError, match=r"b/day=0/part\.parquet: row 1 \(line 2\): label is 'perhaps'"):
         read_pair(a, b, dask=cluster)
+
+
+def test_a_file_that_others_write_to_meanwhile_is_no_basis_for_pairs(written):
+    pytest.importorskip("dask.dataframe", reason="the extra dask is not installed")
+    file = written(*two("ids"))[0] / "day=0" / "part.parquet"
+    names = {"label": "label", "score": "score", "attack_type": "attack_type"}
+    reading = Reading(columns=frozenset({"sample_id"}), named=names, score_range="unit", require_labels=False)
+    n = len(pd.read_parquet(file))
+    keys = on_workers._keyed(file, n, 100, "sample_id", reading)
+    assert keys["row"].tolist() == [*range(100, 100 + n)]
+    with pytest.raises(ScoresError, match=rf"had {n - 1} rows and has {n} now"):
+        on_workers._keyed(file, n - 1, 100, "sample_id", reading)
 
 
 @pytest.mark.cluster
