@@ -35,12 +35,13 @@ def samples(n: int = 400, *, seed: int = 1) -> pd.DataFrame:
     attack = np.arange(n) % 5 < 2
     score = np.round(rng.beta(2 + 3 * attack, 5 - 3 * attack), 2)
     kinds = rng.choice(["mask", "swap", "replay"], n)
-    kinds[:8] = ["swap", "swap", "mask", "mask", "mask", "replay", "replay", "swap"]
+    kinds[:8] = ["swap", "swap", "mask", "mask", "mask", "swap", "swap", "mask"]
+    kinds[attack & (np.arange(n) < n // 2) & (kinds == "mask")] = "replay"
     return pd.DataFrame({
         "sample_id": [f"s{i:05d}" for i in range(n)],
         "sha256": [f"{i:064x}" for i in range(n)],
         "label": np.where(attack, "attack", "bona_fide"),
-        "attack_type": kinds,  # those of bona fide rows are ignored, but one comes first there
+        "attack_type": kinds,  # those of bona fide rows are ignored; the mask comes first there
         "score": np.where(rng.random(n) < 0.03, np.nan, score),
         "region": rng.choice(["sgp", "idn", None], n),
         "time_used_ms": rng.integers(50, 900, n),
