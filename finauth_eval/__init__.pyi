@@ -20,6 +20,7 @@ from .gate import check as check
 from .gate import read_rules as read_rules
 from .history import History as History
 from .history import read_history as read_history
+from .joining.reading import read_pair as read_pair
 from .metrics.calibration import prior_shift as prior_shift
 from .metrics.estimate import Estimate as Estimate
 from .plots import ConfusionDisplay as ConfusionDisplay

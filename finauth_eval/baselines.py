@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from finauth_eval.errors import InputError
+from finauth_eval.places import Place, Remote, appearing, beside, place, relative
 from finauth_eval.scores import ScoreTable, read_scores
 from finauth_eval.wellformed import well_formed
 
@@ -44,21 +45,21 @@ class Acceptance:
 
 
 def accept_baseline(
-    run: Path | str,
+    run: Path | str | Remote,
     *,
     reason: str,
     who: str | None = None,
-    file: Path | str | None = None,
+    file: Path | str | Remote | None = None,
     now: datetime | None = None,
-) -> Path:
+) -> Place:
     """Record that a run is the baseline from now on; the acceptances before it stay in the file.
 
     Args:
-        run: The run folder.
+        run: The run folder, a path or a URL such as ``s3://bucket/runs/q3``.
         reason: Why, for whoever asks next year.
         who: Who accepts it; ``None`` is the name of the account.
         file: The file to write; ``None`` is ``baseline.json`` beside the run folder. It is small and made to be
-            committed.
+            committed. It lies in the same store as the run.
         now: When; ``None`` is now.
 
     Returns:
@@ -68,7 +69,7 @@ def accept_baseline(
         InputError: There is no such run, no sample of it has a score, the reason is blank, or the file can't be
             written.
     """
-    folder = Path(run)
+    folder = place(run)
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder")
     if not reason.strip():
@@ -76,9 +77,14 @@ def accept_baseline(
     scores = read_scores(folder)
     if not scores.scored.any():
         raise InputError(f"{folder}: no sample has a score; such a run can't be a baseline")
-    target = Path(file) if file is not None else folder.resolve().parent / FILE
+    target = place(file) if file is not None else folder.resolve().parent / FILE
+    name = relative(folder, target.resolve().parent)  # as the file system has it
+    if name is None:
+        raise InputError(
+            f"{target}: expected a file in the store of the run, {folder}, which it names relative to itself"
+        )
     entry = Acceptance(
-        run=os.path.relpath(folder.resolve(), target.resolve().parent),  # as the file system has it
+        run=name,
         scores_digest=scores.provenance.digest,
         dataset_digest=scores.provenance.dataset_digest,
         endpoint=scores.provenance.run.get("endpoint_name") or scores.provenance.endpoint,
@@ -86,21 +92,18 @@ def accept_baseline(
         accepted_by=well_formed(who or _account()),
         reason=well_formed(reason.strip()),
     )
-    earlier = read_acceptances(target) if target.exists() else ()
+    earlier = read_acceptances(target) if target.is_file() else ()
     content = {"schema": SCHEMA, "accepted": [asdict(own) for own in (*earlier, entry)]}
     text = json.dumps(content, indent=1, ensure_ascii=not _writable(entry.run))
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(text + "\n", encoding="utf-8")
-        scratch.replace(target)
+        with appearing(target) as scratch:
+            scratch.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        scratch.unlink(missing_ok=True)
         raise InputError(f"{target}: can't be written ({error.strerror or error})") from error
     return target
 
 
-def read_acceptances(file: Path | str) -> tuple[Acceptance, ...]:
+def read_acceptances(file: Path | str | Remote) -> tuple[Acceptance, ...]:
     """Every acceptance of a baseline file, the last one being in force.
 
     Args:
@@ -109,7 +112,7 @@ def read_acceptances(file: Path | str) -> tuple[Acceptance, ...]:
     Raises:
         InputError: It can't be read, or is not what it should be.
     """
-    path = Path(file)
+    path = place(file)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -125,7 +128,7 @@ def read_acceptances(file: Path | str) -> tuple[Acceptance, ...]:
     return tuple(_acceptance(path, number, entry) for number, entry in enumerate(entries, start=1))
 
 
-def _acceptance(path: Path, number: int, entry: Any) -> Acceptance:
+def _acceptance(path: Place, number: int, entry: Any) -> Acceptance:
     known = Acceptance.__dataclass_fields__
     may_lack = ("dataset_digest", "endpoint")
     if not isinstance(entry, dict) or {*entry} - {*known} or {*known} - {*entry, *may_lack}:
@@ -136,7 +139,7 @@ def _acceptance(path: Path, number: int, entry: Any) -> Acceptance:
     return Acceptance(**{**dict.fromkeys(may_lack), **entry})
 
 
-def read_baseline(path: Path | str, **reading: Any) -> ScoreTable:
+def read_baseline(path: Path | str | Remote, **reading: Any) -> ScoreTable:
     """The baseline's scores: of a run folder or table itself, or of the run that a baseline file names last.
 
     Args:
@@ -146,11 +149,11 @@ def read_baseline(path: Path | str, **reading: Any) -> ScoreTable:
     Raises:
         InputError: It can't be read, or the run's scores are not those that were accepted.
     """
-    path = Path(path)
+    path = place(path)
     if path.suffix.lower() != ".json":
         return read_scores(path, **reading)
     accepted = read_acceptances(path)[-1]
-    scores = read_scores(path.parent / accepted.run, **reading)
+    scores = read_scores(beside(path.parent, accepted.run), **reading)
     if scores.provenance.digest != accepted.scores_digest:
         raise InputError(
             f"{path}: the scores of {accepted.run} are not those that were accepted on {accepted.accepted_at} by"

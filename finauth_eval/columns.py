@@ -160,15 +160,23 @@ def text_codes(words: Iterable[object]) -> tuple[list[str], NDArray[np.intp]]:
 
     The codes have one more entry than there are words: the last, -1, is for missing values of code -1.
     """
-    kept = [str(word).strip() for word in words]
+    kept = [_name(word).strip() for word in words]
     categories = list(dict.fromkeys(word for word in kept if word.lower() not in BLANK))
     index = {word: code for code, word in enumerate(categories)}
     return categories, np.array([*(index.get(word, -1) for word in kept), -1], dtype=np.intp)
 
 
+def _name(word: object) -> str:
+    """A value as a text: a whole number is the same one in a column with gaps, where it is a float."""
+    return str(int(word)) if isinstance(word, float) and word.is_integer() else str(word)
+
+
 def _sample_ids(frame: pd.DataFrame, rows_before: int) -> Any:
     if "sample_id" in frame.columns:
-        return frame["sample_id"].astype(str).array
+        given = frame["sample_id"]
+        if pd.api.types.is_float_dtype(given.dtype):
+            given = given.map(_name, na_action="ignore")
+        return given.astype(str).where(given.notna(), "").array
     return np.arange(rows_before + 1, rows_before + len(frame) + 1)
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from finauth_eval import __version__
 from finauth_eval.errors import InputError
+from finauth_eval.places import Remote, place
 from finauth_eval.wellformed import well_formed
 
 if TYPE_CHECKING:
@@ -260,16 +261,16 @@ def deploy_item(recommendations: Recommendations, item: Recommendation) -> Deplo
     )
 
 
-def load_policy(path: Path | str) -> DeployedPolicy:
+def load_policy(path: Path | str | Remote) -> DeployedPolicy:
     """Read an exported policy.
 
     Args:
-        path: The JSON file that ``finauth-eval recommend --export`` wrote.
+        path: The JSON file, a path or a URL, that ``finauth-eval recommend --export`` wrote.
 
     Raises:
         InputError: The file can't be read or is not such a policy; the message names the field.
     """
-    path = Path(path)
+    path = place(path)
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is no JSON")

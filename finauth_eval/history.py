@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from finauth_eval.errors import FinauthEvalError, InputError
 from finauth_eval.evaluation import evaluate
 from finauth_eval.gate import VERDICT_FILE
 from finauth_eval.metrics.quantiles import quantile
+from finauth_eval.places import Place, Remote, appearing, beside, files_named, place, relative
 from finauth_eval.scores import RUN_FILE, SCORES_FILE, read_scores
 
 if TYPE_CHECKING:
@@ -70,33 +70,30 @@ class History:
         left_out: Folders that are no readable run, each with why.
     """
 
-    folder: Path
+    folder: Place
     frame: pd.DataFrame
     left_out: Mapping[str, str]
 
-    def write(self, file: Path | str | None = None) -> Path:
+    def write(self, file: Path | str | Remote | None = None) -> Place:
         """Write the table as Parquet.
 
         Args:
-            file: Where to; ``None`` is ``history.parquet`` in the folder of the runs.
+            file: Where to, a path or a URL; ``None`` is ``history.parquet`` in the folder of the runs.
 
         Raises:
             InputError: It can't be written.
         """
-        target = Path(file) if file is not None else self.folder / _TABLE
-        scratch = target.with_name(f".{target.name}.{os.getpid()}")
+        target = place(file) if file is not None else self.folder / _TABLE
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self.frame.to_parquet(scratch, index=False)
-            scratch.replace(target)
+            with appearing(target) as scratch:
+                self.frame.to_parquet(scratch, index=False)
         except OSError as error:
-            scratch.unlink(missing_ok=True)
             raise InputError(f"{target}: can't be written ({error.strerror or error})") from error
         return target
 
 
 def read_history(
-    folder: Path | str, *, confidence: float = 0.95, progress: Callable[[str], None] | None = None
+    folder: Path | str | Remote, *, confidence: float = 0.95, progress: Callable[[str], None] | None = None
 ) -> History:
     """Evaluate every run below a folder, and put them in the order of time.
 
@@ -104,21 +101,21 @@ def read_history(
     does not keep the others from being shown.
 
     Args:
-        folder: Where the runs are, at any depth.
+        folder: Where the runs are, at any depth: a path or a URL such as ``s3://bucket/runs``.
         confidence: Nominal coverage of the intervals, in (0, 1).
         progress: Told the name of each run that is looked at.
 
     Raises:
         InputError: There is no such folder, or no run in it.
     """
-    root = Path(folder)
+    root = place(folder)
     if not root.is_dir():
         raise InputError(f"{root}: no such folder; expected one with run folders in it")
     rows: list[dict[str, Any]] = []
     left_out: dict[str, str] = {}
     baselines = _baselines(root, left_out)
-    for own in sorted(_run_folders(root)):
-        name = own.relative_to(root).as_posix()
+    for own in _run_folders(root):
+        name = relative(own, root) or str(own)
         if progress is not None:
             progress(name)
         try:
@@ -138,25 +135,24 @@ def read_history(
     return History(folder=root, frame=frame, left_out=left_out)
 
 
-def _run_folders(root: Path) -> Iterator[Path]:
-    for file in root.rglob(SCORES_FILE):
-        if (file.parent / RUN_FILE).is_file():
-            yield file.parent
+def _run_folders(root: Place) -> list[Place]:
+    found = [own.parent for own in files_named(root, SCORES_FILE) if (own.parent / RUN_FILE).is_file()]
+    return sorted(found, key=lambda own: str(own).split("/"))
 
 
-def _baselines(root: Path, left_out: dict[str, str]) -> dict[Path, str]:
+def _baselines(root: Place, left_out: dict[str, str]) -> dict[Place, str]:
     """The runs that were accepted as baselines, by folder, with the reason of the last time."""
     found = {}
-    for file in sorted(root.rglob(BASELINE_FILE)):
+    for file in files_named(root, BASELINE_FILE):
         try:
             for own in read_acceptances(file):
-                found[(file.parent / own.run).resolve()] = own.reason
+                found[beside(file.parent, own.run).resolve()] = own.reason
         except InputError as error:
-            left_out[file.relative_to(root).as_posix()] = str(error)
+            left_out[relative(file, root) or str(file)] = str(error)
     return found
 
 
-def _row(folder: Path, baselines: Mapping[Path, str], *, confidence: float) -> dict[str, Any]:
+def _row(folder: Place, baselines: Mapping[Place, str], *, confidence: float) -> dict[str, Any]:
     scores = read_scores(folder)
     run, where = scores.provenance.run, scores.provenance
     result = None
@@ -210,7 +206,7 @@ def _limits(own: Estimate | None) -> Iterator[tuple[str, float]]:
     yield from zip(("", "_low", "_high"), values, strict=True)
 
 
-def _verdict(folder: Path) -> str | None:
+def _verdict(folder: Place) -> str | None:
     """The verdict that a gate left in the run's folder, where there is one that can be read."""
     file = folder / VERDICT_FILE
     if not file.is_file():

@@ -6,6 +6,7 @@ before there is one. Whatever a store raises leaves this module as an ``OSError`
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import posixpath
@@ -20,7 +21,9 @@ from typing import Any, Final
 
 from finauth_eval.errors import InputError, MissingExtra
 
-__all__ = ["Place", "Remote", "appearing", "as_file", "place", "size_of", "streamed"]
+__all__ = [
+    "Place", "Remote", "appearing", "as_file", "beside", "files_named", "place", "relative", "size_of", "streamed",
+]  # fmt: skip
 
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _HERE: Final = ("file", "local")
@@ -99,7 +102,10 @@ class Remote:
     def read_bytes(self) -> bytes:
         """The whole object."""
         with self._store() as store:
-            content: bytes = store.cat_file(self.key)
+            try:
+                content: bytes = store.cat_file(self.key)
+            except FileNotFoundError as error:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self)) from error
         return content
 
     def read_text(self, encoding: str = "utf-8") -> str:
@@ -116,6 +122,12 @@ class Remote:
         with self._store() as store:
             start = len(self.key.rstrip("/")) + 1
             return sorted((str(key)[start:] for key in store.find(self.key)), key=os.fsencode)
+
+    def matches(self) -> list[Remote]:
+        """The objects that it names as a pattern such as ``s3://bucket/2026-*.parquet``, in the order of their bytes."""
+        with self._store() as store:
+            found = sorted((str(key) for key in store.glob(self.key)), key=os.fsencode)
+        return [own for own in (Remote(self.protocol, key) for key in found) if own.is_file()]
 
     def upload(self, file: Path) -> None:
         """Put a file there; it appears whole or not at all where the store works so, as S3 does."""
@@ -180,6 +192,48 @@ def place(where: str | os.PathLike[str] | Remote) -> Place:
         )
     _store(protocol)
     return Remote(protocol, rest)
+
+
+def beside(folder: Place, name: str) -> Place:
+    """What a relative name such as ``../runs/q3`` leads to from a folder.
+
+    Raises:
+        InputError: It leads out of the store.
+
+    Example:
+        >>> str(beside(Remote("s3", "faces/weeks"), "../runs/q3"))
+        's3://faces/runs/q3'
+    """
+    if isinstance(folder, Path):
+        return folder / name
+    key = posixpath.normpath(f"{folder.key}/{name}")
+    if key.split("/")[0] != folder.key.split("/")[0] or name.startswith("/"):
+        raise InputError(
+            f"{name!r} leads from {folder} out of {folder.protocol}://{folder.key.split('/')[0]}"
+        )
+    return Remote(folder.protocol, key)
+
+
+def relative(target: Place, folder: Place) -> str | None:
+    """The name that leads from a folder to a target; ``None`` where they are not in one store.
+
+    Example:
+        >>> relative(Remote("s3", "faces/runs/q3"), Remote("s3", "faces/weeks"))
+        '../runs/q3'
+    """
+    if isinstance(target, Path) and isinstance(folder, Path):
+        return Path(os.path.relpath(target.resolve(), folder.resolve())).as_posix()
+    if isinstance(target, Path) or isinstance(folder, Path) or target.protocol != folder.protocol:
+        return None
+    found = posixpath.relpath(f"/{target.key}", f"/{folder.key}")
+    return found if target.key.split("/")[0] == folder.key.split("/")[0] else None
+
+
+def files_named(root: Place, name: str) -> list[Place]:
+    """The files of a name at any depth below a folder, in order."""
+    if isinstance(root, Remote):
+        return [root / key for key in root.names_below() if key.split("/")[-1] == name]
+    return [*sorted(root.rglob(name))]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from finauth_eval.errors import InputError
+from finauth_eval.places import Remote, place
 from finauth_eval.policies import POLICIES, Policy
 
 __all__ = ["read_policies"]
@@ -17,7 +18,7 @@ _FLAGS: Final = {"pooled", "without_insufficient"}
 _PROMISES: Final = "subject_to"
 
 
-def read_policies(path: Path | str) -> tuple[Policy, ...]:
+def read_policies(path: Path | str | Remote) -> tuple[Policy, ...]:
     r"""The goals of a policy file, in its order.
 
     The file's ``schema`` is ``"finauth-eval/policies/1"``; each ``[[policy]]`` has a ``name`` (``max_bpcer``,
@@ -25,7 +26,7 @@ def read_policies(path: Path | str) -> tuple[Policy, ...]:
     policy's fields; ``subject_to`` is a list of such tables.
 
     Args:
-        path: The TOML file.
+        path: The TOML file, a path or a URL such as ``s3://bucket/goals.toml``.
 
     Raises:
         InputError: The file can't be read, is no TOML, or asks for what there is not; the message names the table.
@@ -37,7 +38,7 @@ def read_policies(path: Path | str) -> tuple[Policy, ...]:
         >>> read_policies(file)
         (MaxBpcer(target=0.01, confidence=None, subject_to=()),)
     """
-    path = Path(path)
+    path = place(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

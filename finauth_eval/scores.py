@@ -23,9 +23,12 @@ from pyarrow import csv as pa_csv
 
 from finauth_eval.columns import COLUMNS, ScoreRange, name_columns, read_columns, refuse_twins, where
 from finauth_eval.errors import ScoresError
+from finauth_eval.keys import Keys
 from finauth_eval.places import Place, Remote, appearing, as_file, place, size_of
 
-__all__ = ["COLUMNS", "Provenance", "ScoreTable", "provenance_of_run", "read_run", "read_scores"]
+__all__ = [
+    "COLUMNS", "Provenance", "ScoreTable", "provenance_of_run", "read_run", "read_scores", "with_run",
+]  # fmt: skip
 
 SCORES_FILE: Final = "scores.parquet"
 REPLICATES_FILE: Final = "replicates.parquet"
@@ -79,6 +82,8 @@ class ScoreTable:
         provenance: Where it comes from.
         replicates: One row a content and replicate (``sample_id``, ``sha256``, ``replicate``, ``outcome``, ``reason``,
             ``score``, ``threshold``, ...) where the run asked more than once; ``None`` elsewhere.
+        keys: What its rows are matched by, where it was read on workers to be compared with one other table and the
+            texts were left there; ``None`` elsewhere.
 
     Example:
         >>> import pandas as pd
@@ -90,6 +95,7 @@ class ScoreTable:
     frame: pd.DataFrame
     provenance: Provenance
     replicates: pd.DataFrame | None = None
+    keys: Keys | None = None
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -129,7 +135,16 @@ class ScoreTable:
             source=source,
             require_labels=require_labels,
         )
-        columns = read_columns(named, score_range=score_range, source=source)
+        return cls.of_columns(read_columns(named, score_range=score_range, source=source), source=source)
+
+    @classmethod
+    def of_columns(cls, columns: Mapping[str, Any], *, source: str) -> ScoreTable:
+        """A table of arrays as `finauth_eval.columns.read_columns` gives them.
+
+        Args:
+            columns: An array for each of ``COLUMNS``, and further ones.
+            source: What to call the data in messages.
+        """
         # no deep copy of ten million rows: the arrays were made above or belong to the caller and are only read
         table = pd.DataFrame(columns, copy=False)
         return cls(frame=table, provenance=Provenance(source=source, digest=_digest(columns)))
@@ -251,9 +266,14 @@ def read_scores(
         require_labels=require_labels,
         source=str(source),
     )
+    return with_run(table, path, run)
+
+
+def with_run(table: ScoreTable, folder: Place, run: Mapping[str, Any]) -> ScoreTable:
+    """The table of a run folder with what its run.json says and, where it asked again, those answers."""
     if not run:
         return table
-    again = path / REPLICATES_FILE
+    again = folder / REPLICATES_FILE
     asked_again = _read_replicates(again) if run.get("stability") and again.is_file() else None
     return replace(table.with_provenance(**provenance_of_run(run)), replicates=asked_again)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import socket
@@ -16,9 +17,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from finauth_eval.baselines import accept_baseline, read_baseline
 from finauth_eval.dataset import check_dataset, load_dataset
+from finauth_eval.deployed import load_policy
 from finauth_eval.errors import DatasetError, InputError, MissingExtra, ScoresError
 from finauth_eval.evaluation import evaluate
+from finauth_eval.history import read_history
 from finauth_eval.media import inspect_media
 from finauth_eval.places import Remote, appearing, place
 from finauth_eval.report import write_report
@@ -285,3 +289,111 @@ def test_parquet_files_below_a_prefix_are_counted_as_the_same_files_here(storage
     assert worth_scanning(there)
     assert [file.name for file in part_files(there)] == [f"{month}.parquet" for month in range(3)]
     assert evaluate(scan_scores(there)).to_dict() == evaluate(scan_scores(folder)).to_dict()
+
+
+def run_of_a_week(*, blocked: int = 0) -> ScoreTable:
+    n = 300
+    attack = np.arange(n) < 100
+    score = np.where(attack, 0.9, 0.1)
+    score[100 : 100 + blocked] = 0.8
+    own = {
+        "sample_id": [f"s{i}" for i in range(n)],
+        "label": np.where(attack, "fake", "real"),
+        "score": score,
+    }
+    run = {
+        "endpoint": "https://api.example/v5",
+        "exit": 0,
+        "started_at": f"2026-08-{blocked + 1:02d}T03:00:00Z",
+    }
+    return ScoreTable.from_frame(pd.DataFrame(own)).with_provenance(run=run, endpoint=run["endpoint"])
+
+
+def invoked(*arguments: str, code: int = 0) -> Any:
+    from typer.testing import CliRunner
+
+    from finauth_eval.cli.application import app
+
+    done = CliRunner().invoke(app, [*arguments])
+    assert done.exit_code == code, done.output
+    return done
+
+
+def test_baseline_gate_and_history_are_told_by_urls(storage, tmp_path):
+    for name, blocked in (("W31", 0), ("W32", 12)):
+        run_of_a_week(blocked=blocked).write(f"s3://faces/weeks/deep/{name}")
+        run_of_a_week(blocked=blocked).write(tmp_path / "deep" / name)
+    rules = b'[[rule]]\nmetric = "bpcer"\n'
+    storage.put_object(Bucket="faces", Key="weeks/gate.toml", Body=rules)
+    invoked("baseline", "accept", "s3://faces/weeks/deep/W31", "--reason", "first", "-o", "s3://faces/weeks/baseline.json")  # fmt: skip
+    kept = json.loads(storage.get_object(Bucket="faces", Key="weeks/baseline.json")["Body"].read())
+    assert kept["accepted"][0]["run"] == "deep/W31"
+    gated = ("gate", "s3://faces/weeks/deep/W32", "--config", "s3://faces/weeks/gate.toml", "--json", "-")
+    done = invoked(*gated, "--baseline", "s3://faces/weeks/baseline.json", code=1)
+    assert json.loads(done.stdout)["baseline"] == "s3://faces/weeks/deep/W31"
+    verdict = "s3://faces/weeks/deep/W32/verdict.json"
+    invoked(*gated[:-1], verdict, "--baseline", "s3://faces/weeks/deep/W31", code=1)
+    storage.put_object(Bucket="faces", Key="weeks/deep/W31/report.html", Body=b"<!doctype html>")
+    done = invoked("history", "build", "s3://faces/weeks", "-o", "s3://faces/pages/weeks.html")
+    assert "table: s3://faces/weeks/history.parquet" in done.stdout
+    there = pd.read_parquet(
+        io.BytesIO(storage.get_object(Bucket="faces", Key="weeks/history.parquet")["Body"].read())
+    )
+    here = read_history(tmp_path).frame
+    assert there["run"].tolist() == here["run"].tolist() == ["deep/W31", "deep/W32"]
+    assert there["bpcer"].tolist() == here["bpcer"].tolist()
+    assert (there["verdict"].tolist()[1], there["baseline"].tolist()) == ("fail", [True, False])
+    page = storage.get_object(Bucket="faces", Key="pages/weeks.html")["Body"].read().decode()
+    assert 'href="../weeks/deep/W31/report.html"' in page
+
+
+def test_goals_and_policies_are_told_by_urls(storage):
+    run_of_a_week().write("s3://faces/goals/run")
+    goals = b'schema = "finauth-eval/policies/1"\n[[policy]]\nname = "max_bpcer"\ntarget = 0.05\n'
+    storage.put_object(Bucket="faces", Key="goals/goals.toml", Body=goals)
+    invoked("recommend", "s3://faces/goals/run", "--policy", "s3://faces/goals/goals.toml", "--export", "s3://faces/goals/policy.json")  # fmt: skip
+    assert load_policy("s3://faces/goals/policy.json").decide(0.95) == "reject"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "seen"),
+    [
+        (["gate", "s3://faces/x", "--baseline", "s3://faces/x", "--config", "s3://faces/none.toml"], "s3://faces/none.toml: can't be read (No such file or directory)"),
+        (["recommend", "s3://faces/x", "--policy", "s3://faces/none.toml"], "s3://faces/none.toml: can't be read (No such file or directory)"),
+        (["history", "build", "s3://faces/nothing"], "s3://faces/nothing: no such folder"),
+        (["baseline", "accept", "s3://faces/nothing", "--reason", "r"], "s3://faces/nothing: no such run folder"),
+    ],
+)  # fmt: skip
+def test_urls_of_nothing_are_said_as_missing_files_are(storage, arguments, seen):
+    assert seen in invoked(*arguments, code=2).stderr
+
+
+def test_a_baseline_names_its_run_within_one_store(storage, tmp_path):
+    run_of_a_week().write("s3://faces/one/run")
+    with pytest.raises(InputError, match="expected a file in the store of the run"):
+        accept_baseline("s3://faces/one/run", reason="r", file=tmp_path / "baseline.json")
+    file = accept_baseline("s3://faces/one/run", reason="r")
+    assert str(file) == "s3://faces/one/baseline.json"
+    kept = json.loads(storage.get_object(Bucket="faces", Key="one/baseline.json")["Body"].read())
+    kept["accepted"][0]["run"] = "../../nobodys/run"
+    storage.put_object(Bucket="faces", Key="one/baseline.json", Body=json.dumps(kept).encode())
+    with pytest.raises(InputError, match="leads from s3://faces/one out of s3://faces"):
+        read_baseline(str(file))
+
+
+def test_runs_of_many_files_on_s3_are_compared_by_workers(storage, uploaded, tmp_path):
+    own = run_of_a_week().frame[["sample_id", "label", "score"]].astype({"label": str})
+    for name, moved in (("a", 0.0), ("b", 0.5)):
+        folder = tmp_path / name / "2026"
+        folder.mkdir(parents=True)
+        for part in range(4):
+            rows = own[part::4]
+            rows.assign(score=rows["score"] * (1 - moved)).to_parquet(folder / f"{part}.parquet")
+        uploaded(tmp_path / name, f"many/{name}")
+    asked = ("--json", "-", "--seed", "3")
+    here = json.loads(invoked("compare", str(tmp_path / "a"), str(tmp_path / "b"), *asked).stdout)
+    for a in ("s3://faces/many/a", "s3://faces/many/a/*/?.parquet"):
+        for more in ([], ["--dask", "local"]):
+            there = invoked("compare", a, "s3://faces/many/b/2026/", *asked, *more)
+            assert json.loads(there.stdout) == here
+    assert (here["paired"], here["pairing"]["pairs"]) == (True, 300)

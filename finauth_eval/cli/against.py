@@ -11,9 +11,9 @@ from finauth_eval.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from finauth_eval.phrases import Language
+    from finauth_eval.places import Place
     from finauth_eval.report.rendering import Layout
 
 __all__ = ["refuse_goals", "report_comparison"]
@@ -31,13 +31,13 @@ def refuse_goals(options: Mapping[str, Any]) -> None:
 
 
 def report_comparison(
-    scores: Path,
-    against: Path,
+    scores: Place,
+    against: Place,
     *,
-    output: Path,
+    output: Place,
     layout: Layout,
     lang: Language,
-    gate: Path | None,
+    gate: Place | None,
     min_coverage: float,
     reading: Mapping[str, Any],
     margin: float | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,15 +32,21 @@ from finauth_eval.cli.output import (
     write_text,
 )
 from finauth_eval.errors import InputError, NothingToEvaluate
+from finauth_eval.places import place
 
 if TYPE_CHECKING:
     from finauth_eval.gate import Rule, Verdict
     from finauth_eval.scores import ScoreTable
 
 _Reference = Annotated[
-    Path, typer.Argument(metavar="A", help="The reference: run folder, CSV or Parquet file.")
+    Any,
+    typer.Argument(
+        metavar="A",
+        parser=place,
+        help="The reference: run folder, CSV or Parquet file; a folder or pattern of Parquet files; a path or s3://.",
+    ),
 ]
-_Compared = Annotated[Path, typer.Argument(metavar="B", help="What is compared with it.")]
+_Compared = Annotated[Any, typer.Argument(metavar="B", parser=place, help="What is compared with it.")]
 
 
 @app.command()
@@ -65,15 +71,23 @@ def compare(
     attack_type_column: AttackTypeColumn = "attack_type",
     score_range: ScoreRange = "unit",
     min_coverage: MinCoverage = 0.5,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|local",
+            help="Read Parquet files, and find which samples both have, on the workers of a Dask cluster.",
+        ),
+    ] = None,
     json_file: Json = None,
 ) -> None:
     """Say how B differs from A, and how surely: regions, versions, weeks. Without labels: the score shift."""
     from finauth_eval import comparison
+    from finauth_eval.joining.reading import read_pair
 
-    tables = [
-        read_table(path, label_column, score_column, attack_type_column, score_range, require_labels=False)
-        for path in (a, b)
-    ]
+    tables = read_pair(
+        a, b, by=by or [], cluster=cluster, label_column=label_column, score_column=score_column,
+        attack_type_column=attack_type_column, score_range=score_range, dask=dask,
+    )  # fmt: skip
     found = comparison.compare(
         *tables,
         margin=margin,
@@ -96,15 +110,24 @@ def compare(
 @app.command()
 def gate(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN", help="The run to judge: folder, CSV or Parquet file.")
-    ],
-    baseline: Annotated[
-        Path,
-        typer.Option(
-            metavar="RUN", help="The run to hold it against, or the file that 'baseline accept' wrote."
+        Any,
+        typer.Argument(
+            metavar="RUN",
+            parser=place,
+            help="The run to judge: folder, CSV or Parquet file; a path or s3://.",
         ),
     ],
-    config: Annotated[Path, typer.Option(metavar="gate.toml", help="The rules.")],
+    baseline: Annotated[
+        Any,
+        typer.Option(
+            metavar="RUN",
+            parser=place,
+            help="The run to hold it against, or the file that 'baseline accept' wrote.",
+        ),
+    ],
+    config: Annotated[
+        Any, typer.Option(metavar="gate.toml", parser=place, help="The rules; a path or s3://.")
+    ],
     junit: Annotated[str | None, typer.Option(metavar="F", help="Write the verdict as JUnit XML.")] = None,
     github_summary: Annotated[
         str | None, typer.Option(metavar="F", help="Append it as Markdown, as to $GITHUB_STEP_SUMMARY.")
@@ -186,13 +209,17 @@ def _judge(
 
 @baseline_app.command("accept")
 def accept(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder.")],
+    run: Annotated[Any, typer.Argument(metavar="RUN", parser=place, help="The run folder; a path or s3://.")],
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for whoever asks next year.")],
     who: Annotated[str | None, typer.Option(metavar="NAME", help="Who accepts it; else the account.")] = None,
     output: Annotated[
-        Path | None,
+        Any,
         typer.Option(
-            "-o", "--output", metavar="F", help="The file; else baseline.json beside the run folder."
+            "-o",
+            "--output",
+            metavar="F",
+            parser=place,
+            help="The file; else baseline.json beside the run folder.",
         ),
     ] = None,
 ) -> None:
@@ -204,12 +231,15 @@ def accept(
 
 @history_app.command("build")
 def build(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with run folders in it.")],
+    folder: Annotated[
+        Any,
+        typer.Argument(metavar="DIR", parser=place, help="Folder with run folders in it; a path or s3://."),
+    ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE.html", help="A page to write.")
+        Any, typer.Option("-o", "--output", metavar="FILE.html", parser=place, help="A page to write.")
     ] = None,
     table: Annotated[
-        Path | None, typer.Option(metavar="F", help="The Parquet table; else history.parquet in DIR.")
+        Any, typer.Option(metavar="F", parser=place, help="The Parquet table; else history.parquet in DIR.")
     ] = None,
     confidence: Confidence = 0.95,
     lang: Lang = "en",

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from finauth_eval.errors import InputError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from finauth_eval.places import Place
     from finauth_eval.recommendation import MaxApcer, MaxBpcer, Policy
 
 __all__ = ["for_orientation", "goals_asked_for"]
 
 
 def goals_asked_for(
-    file: Path | None,
+    file: Place | None,
     max_bpcer: list[float] | None,
     max_apcer: list[float] | None,
     cost: str | None,

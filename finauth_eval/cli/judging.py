@@ -125,9 +125,11 @@ def recommend(
     dask: Dask = None,
     json_file: Json = None,
     export: Annotated[
-        Path | None,
+        Any,
         typer.Option(
-            metavar="POLICY.json", help="Write the first goal's threshold for a service to decide by."
+            metavar="POLICY.json",
+            parser=place,
+            help="Write the first goal's threshold for a service to decide by.",
         ),
     ] = None,
 ) -> None:
@@ -233,15 +235,18 @@ def report(
     score_range: ScoreRange = "unit",
     min_coverage: MinCoverage = 0.5,
     against: Annotated[
-        Path | None,
+        Any,
         typer.Option(
             metavar="SCORES",
+            parser=place,
             help="Compare with this run instead: its folder, a table, or the file of 'baseline accept'.",
         ),
     ] = None,
     gate: Annotated[
-        Path | None,
-        typer.Option(metavar="gate.toml", help="With --against: rules to judge by, as of 'gate'."),
+        Any,
+        typer.Option(
+            metavar="gate.toml", parser=place, help="With --against: rules to judge by, as of 'gate'."
+        ),
     ] = None,
     margin: Annotated[
         float | None,

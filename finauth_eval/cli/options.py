@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -119,7 +118,13 @@ WithoutInsufficient = Annotated[
     typer.Option("--without-insufficient", help="--max-apcer without the types that have too few samples."),
 ]
 PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", metavar="FILE.toml", help="Goals from a file; see the docs.")
+    Any,
+    typer.Option(
+        "--policy",
+        metavar="FILE.toml",
+        parser=place,
+        help="Goals from a file; a path or s3://; see the docs.",
+    ),
 ]
 Layout = Annotated[
     Literal["file", "dir"],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -21,19 +20,24 @@ from finauth_eval.cli.options import (
 )
 from finauth_eval.cli.output import printable, read_or_scan, require_coverage, write_json
 from finauth_eval.errors import InputError
+from finauth_eval.places import place
 
 
 @app.command()
 def production(
     scores: Scores,
     reference: Annotated[
-        Path | None,
-        typer.Option(metavar="SCORES", help="Scores to hold production's against, such as last month's."),
+        Any,
+        typer.Option(
+            metavar="SCORES", parser=place, help="Scores to hold production's against, such as last month's."
+        ),
     ] = None,
     labelled: Annotated[
-        Path | None,
+        Any,
         typer.Option(
-            metavar="SCORES", help="Labelled scores of the same detector, to estimate the share of attacks."
+            metavar="SCORES",
+            parser=place,
+            help="Labelled scores of the same detector, to estimate the share of attacks.",
         ),
     ] = None,
     threshold: Annotated[

@@ -127,7 +127,7 @@ def _why_unpaired(a: ScoreTable, b: ScoreTable, pairing: Pairing) -> str:
             a=count(len(a)),
             b=count(len(b)),
         )
-    elif not (a.has_sample_ids and b.has_sample_ids) and not _has_contents(a, b):
+    elif not pairing.keyed:
         why = phrase("the tables have neither sha256 nor sample_id in common to match samples by")
     else:
         why = phrase("no sample is in both runs")
@@ -160,10 +160,6 @@ def _thresholds_differ(a: ScoreTable, b: ScoreTable, at: tuple[float, float]) ->
         "{one} names no threshold, so the default {default} is taken; the threshold in force in {other} is {threshold}",
         **gaps,
     )
-
-
-def _has_contents(a: ScoreTable, b: ScoreTable) -> bool:
-    return bool(a.frame["sha256"].notna().any() and b.frame["sha256"].notna().any())
 
 
 def _source(own: ScoreTable) -> str:

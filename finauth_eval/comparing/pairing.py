@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from finauth_eval.columns import is_blank
+from finauth_eval.keys import Keys
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class Pairing:
         relabelled: Samples left out because the two tables label them differently.
         retyped: Pairs whose attack type differs; A's is used.
         paired: Whether the pairs are at least half of the smaller table, so that the comparison rests on them.
+        keyed: Whether both tables have contents, or both ids, to match samples by.
     """
 
     rows_a: NDArray[np.intp]
@@ -46,6 +48,7 @@ class Pairing:
     relabelled: int
     retyped: int
     paired: bool
+    keyed: bool
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers, without the rows."""
@@ -69,6 +72,9 @@ def pair(a: ScoreTable, b: ScoreTable) -> Pairing:
         a: The reference.
         b: What is compared with it.
 
+    Raises:
+        ValueError: A table was read to be compared with another one than this.
+
     Example:
         >>> from finauth_eval.scores import ScoreTable
         >>> a = pd.DataFrame({"sample_id": ["x", "y"], "label": ["real", "fake"], "score": [0.1, 0.9]})
@@ -76,30 +82,30 @@ def pair(a: ScoreTable, b: ScoreTable) -> Pairing:
         >>> found.rows_a.tolist(), found.rows_b.tolist(), found.by
         ([0, 1], [1, 0], 'sample_id')
     """
-    contents = [own.frame["sha256"].astype(object).to_numpy() for own in (a, b)]
-    known = [pd.notna(own) for own in contents]
-    left = [np.arange(len(own)) for own in (a, b)]
+    keys = _shared_keys(a, b)
+    contents, known = [own.contents for own in keys], [own.contents >= 0 for own in keys]
     kept_a, kept_b = (
-        rows[~(has & pd.Series(own).duplicated().to_numpy())]
-        for rows, has, own in zip(left, known, contents, strict=True)
+        np.flatnonzero(~(has & pd.Series(own).duplicated().to_numpy()))
+        for has, own in zip(known, contents, strict=True)
     )
     repeated = len(a) + len(b) - kept_a.size - kept_b.size
     same_a, same_b = _matched(kept_a[known[0][kept_a]], kept_b[known[1][kept_b]], contents[0], contents[1])
     by = ["content"] if same_a.size else []
     again = (0, 0)
-    if a.has_sample_ids and b.has_sample_ids:
-        ids = [own.frame["sample_id"].to_numpy(dtype=object) for own in (a, b)]
+    ids_a, ids_b = (own.ids for own in keys)
+    if ids_a is not None and ids_b is not None:
         rest_a, rest_b = (
-            rows[~is_blank(own[rows])]
-            for rows, own in zip(
-                (np.setdiff1d(kept_a, same_a), np.setdiff1d(kept_b, same_b)), ids, strict=True
+            rows[own[rows] >= 0]
+            for rows, own in (
+                (np.setdiff1d(kept_a, same_a), ids_a),
+                (np.setdiff1d(kept_b, same_b), ids_b),
             )
         )
         once_a, once_b = (
             rows[~pd.Series(own[rows]).duplicated().to_numpy()]
-            for rows, own in zip((rest_a, rest_b), ids, strict=True)
+            for rows, own in ((rest_a, ids_a), (rest_b, ids_b))
         )
-        more_a, more_b = _matched(once_a, once_b, ids[0], ids[1])
+        more_a, more_b = _matched(once_a, once_b, ids_a, ids_b)
         unknown = ~(known[0][more_a] & known[1][more_b])
         if unknown.any():
             # two known contents under one id are two samples, though only the first can be matched by it
@@ -132,7 +138,40 @@ def pair(a: ScoreTable, b: ScoreTable) -> Pairing:
         relabelled=relabelled,
         retyped=_retyped(a, b, rows_a, rows_b),
         paired=rows_a.size > 0 and rows_a.size >= _LEAST_SHARE * min(distinct),
+        keyed=all(own.given_ids for own in keys) or all(own.any() for own in known),
     )
+
+
+def _shared_keys(a: ScoreTable, b: ScoreTable) -> tuple[Keys, Keys]:
+    """The keys that both tables were read with, else those of their texts."""
+    if a.keys is not None or b.keys is not None:
+        if a.keys is None or b.keys is None or not a.keys.precede(b.keys):
+            raise ValueError(
+                f"{a.provenance.source} and {b.provenance.source} were not read together, in this order; tables of"
+                " read_pair with dask= can only be compared with each other, the first as the reference"
+            )
+        return a.keys, b.keys
+    contents = _numbered(*(own.frame["sha256"].astype(object).to_numpy() for own in (a, b)))
+    ids: tuple[NDArray[np.int64] | None, ...] = (None, None)
+    if a.has_sample_ids and b.has_sample_ids and any((own < 0).any() for own in contents):
+        ids = _numbered(*map(_ids, (a, b)))
+    one, other = (
+        Keys(contents=content, ids=own, given_ids=table.has_sample_ids)
+        for table, content, own in zip((a, b), contents, ids, strict=True)
+    )
+    return one, other
+
+
+def _ids(table: ScoreTable) -> NDArray[Any]:
+    """The ids, missing where they are blank."""
+    found = table.frame["sample_id"].astype(object)
+    return found.mask(is_blank(found.to_numpy())).to_numpy()
+
+
+def _numbered(a: NDArray[Any], b: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A number for each text, the same one for the same text; -1 where there is none."""
+    codes = pd.factorize(np.concatenate([a, b]))[0].astype(np.int64)
+    return codes[: a.size], codes[a.size :]
 
 
 def _matched(

@@ -11,6 +11,7 @@ from typing import Any, Final
 from finauth_eval.errors import InputError
 from finauth_eval.metrics.fixed_apcer import LIMITS
 from finauth_eval.phrases import Phrase, phrase
+from finauth_eval.places import Remote, place
 from finauth_eval.shown.numbers import limit, points
 
 __all__ = ["DEFAULT_TOLERANCE", "METRICS", "Check", "Rule", "read_rules"]
@@ -140,7 +141,7 @@ def _called(rule: Rule) -> str:
     return called
 
 
-def read_rules(path: Path | str) -> tuple[Rule, ...]:
+def read_rules(path: Path | str | Remote) -> tuple[Rule, ...]:
     r"""The rules of a ``gate.toml``, in its order.
 
     Each ``[[rule]]`` has a ``metric`` and, as they are wanted, ``tolerance``, ``ceiling`` or ``floor``,
@@ -149,7 +150,7 @@ def read_rules(path: Path | str) -> tuple[Rule, ...]:
     set for all that don't set their own.
 
     Args:
-        path: The TOML file.
+        path: The TOML file, a path or a URL such as ``s3://bucket/gate.toml``.
 
     Raises:
         InputError: The file can't be read, is no TOML, or asks for what there is not; the message names the rule.
@@ -161,7 +162,7 @@ def read_rules(path: Path | str) -> tuple[Rule, ...]:
         >>> read_rules(file)[0].slice
         ('media_type', 'video')
     """
-    path = Path(path)
+    path = place(path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -12,6 +12,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from finauth_eval.phrases import counted, phrase, say, speaking, translated
+from finauth_eval.places import Remote, place, relative
 from finauth_eval.report.moments import Moments, moment
 from finauth_eval.report.over_time import legend, over_time
 from finauth_eval.report.rendering import render, write_page
@@ -85,7 +86,7 @@ def render_history(history: History, *, links: Mapping[str, str] | None = None, 
         )
 
 
-def write_history(history: History, *, path: Path | str, lang: Language = "en") -> Place:
+def write_history(history: History, *, path: Path | str | Remote, lang: Language = "en") -> Place:
     """Write the page of ``render_history``, with links to the reports that lie in the runs' folders.
 
     Args:
@@ -99,19 +100,18 @@ def write_history(history: History, *, path: Path | str, lang: Language = "en") 
     Raises:
         ValueError: As ``render_history``.
     """
-    path = Path(path)
+    path = place(path)
     return write_page(render_history(history, links=_links(history, path.parent), lang=lang), path)
 
 
-def _links(history: History, here: Path) -> dict[str, str]:
-    """Relative addresses, so that page and runs can be moved together."""
-    root, start = history.folder.resolve(), here.resolve()
+def _links(history: History, here: Place) -> dict[str, str]:
+    """Relative addresses, so that page and runs can be moved together; none from one store into another."""
     found = {}
     for run in map(str, history.frame["run"]):
-        report = root / run / _REPORT
-        if report.is_file():
-            relative = Path(os.path.relpath(report, start)).as_posix()
-            found[run] = quote(os.fsencode(relative))
+        report = history.folder / run / _REPORT
+        address = relative(report, here) if report.is_file() else None
+        if address is not None:
+            found[run] = quote(os.fsencode(address))
     return found
 
 

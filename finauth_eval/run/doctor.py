@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Check", "check_disk", "check_packages", "examine", "exit_code_of", "report"]
 
 _PACKAGE: Final = "finauth-eval"
-_EXTRAS: Final = ("demo", "notebook")
+_EXTRAS: Final = ("dask", "demo", "notebook")
 _MIB: Final = 1024 * 1024
 _LITTLE_SPACE: Final = 1024 * _MIB
 _NO_SPACE: Final = 100 * _MIB

@@ -130,7 +130,7 @@ def test_where_all_is_well_it_exits_0_and_says_so_of_everything(sandbox, doctor,
     assert {check["verdict"] for check in told["checks"]} == {"ok"}, told
     names = [check["name"] for check in told["checks"]]
     assert names == [
-        "python", "packages", "extra demo", "extra notebook", "credentials", "cache folder", "cache file system",
+        "python", "packages", "extra dask", "extra demo", "extra notebook", "credentials", "cache folder", "cache file system",
         "cache privacy", "cache lock", "cache database", "disk", "endpoint", "clock",
     ]  # fmt: skip
     assert all(name in done.stdout for name in names)
@@ -230,13 +230,18 @@ def test_packages_are_held_against_the_bounds_of_the_distribution():
         "httpx<1,>=0.28",
         "rich>=13.9",
         "numpy>=2.0",
+        "distributed>=2025.1; extra == 'dask'",
+        "s3fs>=2024.6; extra == 'dask'",
         "av>=14; extra == 'demo'",
         "jupyterlab>=4; extra == 'notebook'",
     ]
-    versions = {"finauth-eval": "0.1.0", "httpx": "0.27.2", "rich": "13.9"}
-    core, demo, notebook = check_packages(required=required, installed=versions.get)
+    versions = {"finauth-eval": "0.1.0", "httpx": "0.27.2", "rich": "13.9", "s3fs": "2023.1"}
+    core, dask, demo, notebook = check_packages(required=required, installed=versions.get)
     assert (core.verdict, core.exit_code) == ("problem", 2)
     assert core.seen == "finauth-eval 0.1.0: httpx 0.27.2 (needs <1,>=0.28), numpy is missing (needs >=2.0)"
+    assert (dask.name, dask.verdict) == ("extra dask", "warning")
+    assert dask.seen == "distributed is missing (needs >=2025.1), s3fs 2023.1 (needs >=2024.6)"
+    assert dask.advice == "pip install 'finauth-eval[dask]'"
     assert (demo.verdict, demo.seen) == ("ok", "not installed")
     assert "finauth-eval[demo]" in demo.advice
     assert notebook.seen == "not installed"
@@ -248,7 +253,7 @@ def test_packages_are_held_against_the_bounds_of_the_distribution():
 
 def test_half_an_extra_is_a_warning():
     required = ["av>=14; extra == 'demo'", "uvicorn>=0.32; extra == 'demo'"]
-    _, demo, _ = check_packages(required=required, installed={"av": "14.1"}.get)
+    _, _, demo, _ = check_packages(required=required, installed={"av": "14.1"}.get)
     assert (demo.verdict, demo.seen) == ("warning", "uvicorn is missing (needs >=0.32)")
 
 

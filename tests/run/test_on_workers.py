@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import pickle
@@ -353,35 +354,79 @@ def everything_of_the_scheduler(dask_scheduler: Any) -> bytes:
     ])  # fmt: skip
 
 
+PAGES = ["/info/main/workers.html", "/info/main/logs.html", "/info/main/exceptions.html", "/info/call-stacks/all.html",
+         "/json/index.html", "/json/counts.json", "/json/identity.json", "/metrics", "/health",
+         "/individual-plots.json"]  # fmt: skip
+DOCUMENTS = ["/status", "/workers", "/tasks", "/system", "/profile", "/groups"]
+"""What bokeh draws: a page, and behind it a document with the data, which the page's script asks for."""
+
+
+BOKEH = importlib.util.find_spec("bokeh") is not None
+AT_ONCE = 1 if BOKEH else 3  # drawing takes seconds, and the run has to last as long
+
+
+def pages_of_the_dashboard(client) -> dict[str, bytes]:
+    """Every page that the scheduler and its workers serve, and the data behind those that are drawn."""
+    base = client.dashboard_link.removesuffix("/status")
+    workers = client.scheduler_info()["workers"]
+    urls = [base + page for page in (*PAGES, *DOCUMENTS)]
+    for address, about in workers.items():
+        name = address.replace(":", "%3A").replace("/", "%2F")
+        urls += [f"{base}/info/{kind}/{name}.html" for kind in ("logs", "worker", "call-stack")]
+        own = f"http://127.0.0.1:{about['services']['dashboard']}"
+        urls += [
+            own + page for page in ("/status", "/metrics", "/health", "/system", "/counters", "/profile")
+        ]
+    for task in client.run_on_scheduler(lambda dask_scheduler: [*map(str, dask_scheduler.tasks)]):
+        urls.append(f"{base}/info/task/{task}.html")
+    answers = {url: httpx.get(url, trust_env=False, follow_redirects=True, timeout=30) for url in urls}
+    there = {url for url, answer in answers.items() if answer.status_code == 200}
+    assert {f"{base}/json/counts.json", f"{base}/info/main/workers.html", f"{base}/metrics"} <= there
+    found = {url: answer.content for url, answer in answers.items()}
+    if BOKEH:
+        assert {base + page for page in DOCUMENTS} <= there
+        found |= {f"{base}{page} data": drawn(base + page) for page in DOCUMENTS}
+    return found
+
+
+def drawn(url: str) -> bytes:
+    """The document behind a page that bokeh draws, after it was filled for the first time."""
+    from bokeh.client import pull_session
+
+    session = pull_session(url=url)
+    try:
+        time.sleep(0.3)
+        session.force_roundtrip()
+        return str(session.document.to_json()).encode()
+    finally:
+        session.close()
+
+
 def test_neither_key_nor_secret_is_in_tasks_logs_or_pages(environment, serve, run_on, picture_folder, capfd):
     from distributed import Client, LocalCluster
 
-    server = serve("500:0.2,bad_sign@9", latency_ms=20)
+    server = serve("500:0.2,bad_sign@9", latency_ms=400)
     root = picture_folder(bona_fide=20, attack=20)
     seen = []
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as workers,
         Client(workers) as client,
     ):
-        result = meanwhile(lambda: run_on(server, load_through(client, root), dask=client))
-        wait_for_scores(server, 10)
+        result = meanwhile(
+            lambda: run_on(server, load_through(client, root), dask=client, max_concurrency=AT_ONCE)
+        )
+        wait_for_scores(server, 2)
         seen.append(client.run_on_scheduler(everything_of_the_scheduler))  # while stations are at work
+        at_work = pages_of_the_dashboard(client)
+        assert sum(server.stats()["scored"].values()) < 40, "the run is still under way"
         result()
         seen.append(client.run_on_scheduler(everything_of_the_scheduler))
         seen.append(str(client.get_scheduler_logs()).encode())
         seen.append(str(client.get_worker_logs()).encode())
         seen.append(str(client.get_events()).encode())
         assert b"finauth-eval-station-" in seen[0]
-        base = client.dashboard_link.removesuffix("/status")
-        pages = [page for page in ("/info/main/workers.html", "/info/main/logs.html", "/status", "/json/counts.json",
-                                   "/json/identity.json", "/metrics") if base]  # fmt: skip
-        answers = {page: httpx.get(base + page, trust_env=False) for page in pages}
-        for worker in client.nthreads():
-            for page in (f"/info/logs/{worker.replace(':', '%3A').replace('/', '%2F')}.html",
-                         f"/info/worker/{worker.replace(':', '%3A').replace('/', '%2F')}.html"):  # fmt: skip
-                answers[page] = httpx.get(base + page, trust_env=False)
-        assert answers["/json/counts.json"].status_code == 200
-        seen += [answer.content for answer in answers.values()]
+        assert b"finauth-eval-station-" in b"".join(at_work.values())
+        seen += [*at_work.values(), *pages_of_the_dashboard(client).values()]
     written = capfd.readouterr()
     seen.append(f"{written.out}{written.err}".encode())
     for secret in (KEY, SECRET):
