@@ -39,7 +39,9 @@ def about_samples(samples: Part, attack_types: Mapping[str, int]) -> Iterator[st
         attack_types: How many scored attacks of each type there are.
     """
     sizes = samples.sizes
-    if not sizes.attack or not sizes.bona_fide:
+    if not sizes.attack and not sizes.bona_fide:
+        yield phrase("No sample has a score: every figure is undefined.")
+    elif not sizes.attack or not sizes.bona_fide:
         yield (
             phrase("No attack has a score: misses and everything that compares the classes is undefined.")
             if sizes.bona_fide
@@ -100,7 +102,7 @@ def about_scores(counts: ScoreCounts, area: Estimate, first: OperatingPoint) -> 
             "Every score is {score}: no threshold can tell the classes apart.", score=f"{counts.scores[0]:g}"
         )
     grid = score_grid(counts.scores)
-    if not grid.continuous and grid.decimals <= 2:
+    if counts.scores.size and not grid.continuous and grid.decimals <= 2:
         yield phrase(
             "Scores have {decimals} decimals and {n} distinct values: many samples are tied, and a threshold can only be"
             " set on this grid.",

@@ -177,6 +177,7 @@ def evaluate(
     bootstrap: int | None = None,
     calibration: bool = True,
     seed: int | None = None,
+    even_unscored: bool = False,
 ) -> Evaluation:
     """Measure how well the scores tell attacks from bona fide samples.
 
@@ -195,12 +196,14 @@ def evaluate(
             out; ``None`` is 2,000 where that takes about a second (up to 10,000 distinct scores), else 0.
         calibration: Whether to compute Brier, ECE, Cllr and the reliability curve.
         seed: Makes the bootstrap repeatable; ``None`` is 0, so that the same table gives the same result.
+        even_unscored: Whether a table without any score gives an evaluation in which every figure is undefined, for a
+            report that says why there are no scores, instead of an error.
 
     Returns:
         Every number with its uncertainty; what is undefined is ``nan`` with a reason.
 
     Raises:
-        NothingToEvaluate: No sample has a score.
+        NothingToEvaluate: No sample has a score, and ``even_unscored`` is not set.
         ScoresError: There are no labels.
         ValueError: An unknown column, a threshold that is not finite (or not in [0, 1] where the scores are), or a
             confidence or number of replicates out of range; or counted samples that belong together, where which do
@@ -222,7 +225,7 @@ def evaluate(
     counts, sizes = everything.counts, everything.sizes
     cells = tallied.together(cluster)
     clustered = None if cells is None else cells.over(typed=tallied.types_told_apart).clustered(counts)
-    if not sizes.bona_fide + sizes.attack:
+    if not (sizes.bona_fide + sizes.attack or even_unscored):
         raise NothingToEvaluate(
             f"{scores.provenance.source}: none of {len(scores)} samples has a score; nothing can be evaluated"
         )

@@ -47,7 +47,7 @@ from finauth_eval.cli.output import (
     write_json,
     write_text,
 )
-from finauth_eval.errors import InputError
+from finauth_eval.errors import InputError, NothingToEvaluate
 from finauth_eval.places import place
 
 
@@ -309,12 +309,15 @@ def report(
     )  # fmt: skip
     table = read_table(scores, label_column, score_column, attack_type_column, score_range)
     result = evaluation.evaluate(
-        table, thresholds=threshold or [], by=by or [], cluster=cluster, confidence=confidence, seed=seed
-    )
-    advice = recommendation.recommend(
-        table, [*goals, *for_orientation(goals)], confidence=confidence, cluster=cluster, holdout=holdout,
-        seed=seed,
+        table, thresholds=threshold or [], by=by or [], cluster=cluster, confidence=confidence, seed=seed,
+        even_unscored=True,
     )  # fmt: skip
+    advice = None
+    if table.scored.any():
+        advice = recommendation.recommend(
+            table, [*goals, *for_orientation(goals)], confidence=confidence, cluster=cluster, holdout=holdout,
+            seed=seed,
+        )  # fmt: skip
     try:
         write_report(
             result,
@@ -329,4 +332,8 @@ def report(
     except OSError as error:
         raise InputError(f"{output}: the report can't be written ({error.strerror or error})") from error
     typer.echo(f"report: {output}")
+    if advice is None:
+        raise NothingToEvaluate(
+            f"{scores}: none of {len(table)} samples has a score; the report says why, and nothing else"
+        )
     require_coverage(table, min_coverage)

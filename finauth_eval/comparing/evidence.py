@@ -21,6 +21,8 @@ from finauth_eval.metrics.replicates import Replicates
 from finauth_eval.phrases import phrase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from finauth_eval.metrics.change import Change
@@ -28,10 +30,13 @@ if TYPE_CHECKING:
     from finauth_eval.metrics.rates import OperatingPoint
     from finauth_eval.samples import SampleArrays
 
-__all__ = ["Event", "Evidence", "Paired", "Rates", "Side", "Unpaired"]
+__all__ = ["Event", "Evidence", "Paired", "Parts", "Rates", "Side", "Unpaired"]
 
 Event = Literal["blocked", "missed"]
 """What is counted: bona fide samples at or above the threshold, or attacks below it."""
+
+Parts: TypeAlias = "Mapping[tuple[str, str], tuple[NDArray[np.bool_], NDArray[np.bool_]]]"
+"""Which samples of A and of B are in a part, by the part's column and value; each mask of the shape of its run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,8 +211,13 @@ class Paired:
             confidence=confidence,
         )
 
-    def exchanged(self, rng: np.random.Generator) -> Paired:
-        """Each sample's (each cluster's) two scores exchanged or not, at random."""
+    def exchanged(self, rng: np.random.Generator, parts: Parts | None = None) -> tuple[Paired, Parts]:
+        """Each sample's (each cluster's) two scores exchanged or not, at random.
+
+        Args:
+            rng: Of the draws.
+            parts: Which samples are in a part, which stays so.
+        """
         n = self.a.arrays.scores.size
         if self.a.clusters is None:
             swap = rng.integers(2, size=n).astype(bool)
@@ -215,10 +225,11 @@ class Paired:
             together = np.unique(self.a.clusters, return_inverse=True)[1]
             swap = rng.integers(2, size=int(together.max(initial=-1)) + 1).astype(bool)[together]
         one, other = self.a.arrays.scores, self.b.arrays.scores
-        return Paired(
+        drawn = Paired(
             a=replace(self.a, arrays=replace(self.a.arrays, scores=np.where(swap, other, one))),
             b=replace(self.b, arrays=replace(self.b.arrays, scores=np.where(swap, one, other))),
         )
+        return drawn, parts or {}
 
     def bootstrap(self, number: int, *, seed: int) -> tuple[Replicates, Replicates]:
         """Replicates of the same draws of samples for both runs."""
@@ -275,8 +286,13 @@ class Unpaired:
             freedom_b=self.b.area_freedom(),
         )
 
-    def exchanged(self, rng: np.random.Generator) -> Unpaired:
-        """The samples (clusters) of both runs dealt out anew, in each class as many as there were."""
+    def exchanged(self, rng: np.random.Generator, parts: Parts | None = None) -> tuple[Unpaired, Parts]:
+        """The samples (clusters) of both runs dealt out anew, in each class as many as there were.
+
+        Args:
+            rng: Of the draws.
+            parts: Which samples of A and of B are in a part, which they take with them.
+        """
         pooled = _joined(self.a, self.b)
         n_a = self.a.arrays.scores.size
         into_b = np.arange(pooled.arrays.scores.size) >= n_a
@@ -289,7 +305,11 @@ class Unpaired:
             own = np.flatnonzero(classes[first] == kind)
             dealt[own] = rng.permutation(dealt[own])
         into_b = dealt[inverse]
-        return Unpaired(a=pooled.take(~into_b), b=pooled.take(into_b))
+        moved = {}
+        for name, masks in (parts or {}).items():
+            inside = np.concatenate(masks)
+            moved[name] = (inside[~into_b], inside[into_b])
+        return Unpaired(a=pooled.take(~into_b), b=pooled.take(into_b)), moved
 
     def bootstrap(self, number: int, *, seed: int) -> tuple[Replicates, Replicates]:
         """Replicates of each run by itself."""

@@ -18,6 +18,7 @@ from finauth_eval.slicing import SliceColumn
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from finauth_eval.comparing.evidence import Parts
     from finauth_eval.comparing.outcome import Comparison
     from finauth_eval.gating.rules import Rule
     from finauth_eval.scores import ScoreTable
@@ -67,7 +68,7 @@ class Material:
     scored: Evidence
     coverage: Evidence
     thresholds: tuple[float, float]
-    rows: dict[tuple[str, str], tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+    rows: Parts
 
     @classmethod
     def of(cls, found: Comparison, rules: tuple[Rule, ...]) -> Material:
@@ -86,7 +87,9 @@ class Material:
 
     def exchanged(self, rng: np.random.Generator) -> Material:
         """As if nothing had changed: each sample's two answers exchanged at random."""
-        return replace(self, scored=self.scored.exchanged(rng), coverage=self.coverage.exchanged(rng))
+        scored, rows = self.scored.exchanged(rng, self.rows)
+        coverage, _ = self.coverage.exchanged(rng)
+        return replace(self, scored=scored, coverage=coverage, rows=rows)
 
     def of_rule(self, rule: Rule) -> Evidence:
         """The samples that a rule looks at."""

@@ -1122,13 +1122,13 @@ def test_exchanging_pairs_at_random_keeps_each_sample_its_two_scores():
     own = frame(subject=[f"p{i // 4}" for i in range(120)])
     moved = own["score"] * np.linspace(0.5, 0.9, 120)
     evidence = compared(own, own.assign(score=moved), cluster="none", threshold=0.5).evidence
-    mixed = evidence.exchanged(np.random.default_rng(1))
+    mixed, _ = evidence.exchanged(np.random.default_rng(1))
     swapped = mixed.a.arrays.scores != evidence.a.arrays.scores
     assert 40 < swapped.sum() < 80
     np.testing.assert_array_equal(mixed.a.arrays.scores, np.where(swapped, moved, own["score"]))
     np.testing.assert_array_equal(mixed.b.arrays.scores, np.where(swapped, own["score"], moved))
     by_subject = compared(own, own.assign(score=moved)).evidence
-    whole = by_subject.exchanged(np.random.default_rng(1)).a.arrays.scores != own["score"].to_numpy()
+    whole = by_subject.exchanged(np.random.default_rng(1))[0].a.arrays.scores != own["score"].to_numpy()
     assert {len({*group}) for group in whole.reshape(30, 4)} == {1}, "a subject's samples go together"
     assert 5 < whole.reshape(30, 4)[:, 0].sum() < 25
 
@@ -1143,7 +1143,7 @@ def test_dealing_out_different_samples_anew_keeps_the_size_of_each_class(cluster
     evidence = compared(a, b).evidence
     assert isinstance(evidence, Unpaired)
     for seed in range(5):
-        dealt = evidence.exchanged(np.random.default_rng(seed))
+        dealt, _ = evidence.exchanged(np.random.default_rng(seed))
         pooled = sorted([*a["score"], *b["score"]])
         assert sorted([*dealt.a.arrays.scores, *dealt.b.arrays.scores]) == pooled
         for before, after in ((evidence.a, dealt.a), (evidence.b, dealt.b)):
@@ -1159,6 +1159,20 @@ def test_dealing_out_different_samples_anew_keeps_the_size_of_each_class(cluster
             for code in side.arrays.type_codes[side.arrays.is_attack]:
                 types[side.arrays.types[code]] += 1
         assert types == pd.concat([a, b])["attack_type"].value_counts().to_dict()
+
+
+@pytest.mark.parametrize("clusters", [False, True])
+def test_samples_that_are_dealt_out_take_their_part_with_them(clusters):
+    a, b = frame(), apart(frame())
+    if clusters:
+        a, b = (own.assign(subject=[f"{i // 7}" for i in range(len(own))]) for own in (a, b))
+        b["subject"] = "b" + b["subject"]
+    evidence = compared(a, b).evidence
+    high = {("score", "high"): tuple(own.arrays.scores > 0.6 for own in (evidence.a, evidence.b))}
+    for seed in range(5):
+        dealt, parts = evidence.exchanged(np.random.default_rng(seed), high)
+        for own, inside in zip((dealt.a, dealt.b), parts["score", "high"], strict=True):
+            np.testing.assert_array_equal(inside, own.arrays.scores > 0.6)
 
 
 # what was once said wrongly

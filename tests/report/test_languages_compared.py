@@ -162,8 +162,7 @@ RULES = (
 def test_gates_speak(kind, spoken, unspoken_words, frame, as_table):
     a = frame(n=200)
     found = compare(as_table(a), as_table(other_half(a, kind)), bootstrap=0)
-    # exchanging samples of runs that are not paired does not know of slices yet
-    rules = [own for own in RULES if kind != "unpaired" or own.slice is None]
+    rules = RULES
     verdict = check(found, rules, exchanges=100)
     spoken(found, verdict)
     names = NAMES | {"own"}
