@@ -30,6 +30,8 @@ __all__ = ["attack_type_chart", "attack_type_table", "confusion_tables", "slice_
 
 FEW: Final = 30
 _CHARTED: Final = 20
+_LONGEST: Final = 120
+"""Characters of a name in a table; the JSON has all of them."""
 _MOST_MATRICES: Final = 9
 
 
@@ -70,7 +72,7 @@ def _type_row(result: AttackTypeResult, point: OperatingPoint) -> tuple[Cell, ..
         else Cell(text=numbers.percent(eer.linear, n=result.n) + limits, value=eer.linear)
     )
     return row(
-        Cell(text=name(result.attack_type), flag=", ".join(flags) or None, strong=worst),
+        Cell(text=name(result.attack_type, _LONGEST), flag=", ".join(flags) or None, strong=worst),
         count_cell(result.n),
         Cell(text=numbers.NOT_KNOWN) if rate is None else rate_cell(rate),
         area_cell(result.auc),
@@ -147,7 +149,9 @@ def _rates_table(caption: str, ranked: Sequence[tuple[str, Estimate]]) -> Table:
     return Table(
         caption=caption,
         columns=columns(say("Attack type"), say("Scored"), say("Attacks that pass (APCER)")),
-        rows=tuple(row(name(kind), count_cell(rate.n), rate_cell(rate)) for kind, rate in ranked[:_CHARTED]),
+        rows=tuple(
+            row(name(kind, _LONGEST), count_cell(rate.n), rate_cell(rate)) for kind, rate in ranked[:_CHARTED]
+        ),
     )
 
 
@@ -188,7 +192,7 @@ def _compared_words(compared: int) -> str:
 def _slice_row(part: SliceResult, confidence: float) -> tuple[Cell, ...]:
     without = part.counts.no_response_bona_fide + part.counts.no_response_attack
     heading = Cell(
-        text=name(part.value),
+        text=name(part.value, _LONGEST),
         flag=_few() if part.small else None,
         note=say("{n} without a score", n=numbers.count(without)) if without else None,
     )
