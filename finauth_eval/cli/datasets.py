@@ -9,7 +9,7 @@ import typer
 
 from finauth_eval.cli.application import app, dataset_app
 from finauth_eval.cli.options import Json, Manifest
-from finauth_eval.cli.output import extra, printable, say, write_json
+from finauth_eval.cli.output import extra, printable, say, typed_command, write_json
 
 
 @app.command()
@@ -27,7 +27,7 @@ def demo(
     """Run everything once: sandbox and demo data, run, evaluate, recommend, report."""
     from finauth_eval.demo.journey import run_demo
 
-    journey = run_demo(out=out, data=data, cache=cache, say=say)
+    journey = run_demo(out=out, data=data, cache=cache, say=say, command=typed_command())
     if journey.report is not None:
         for file in journey.comparisons:
             say(f"comparison: {file}")

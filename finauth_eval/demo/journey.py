@@ -75,7 +75,9 @@ class Journey:
     exit_code: int
 
 
-def run_demo(*, out: Path, data: Path, cache: Path, say: Callable[[str], None]) -> Journey:
+def run_demo(
+    *, out: Path, data: Path, cache: Path, say: Callable[[str], None], command: str | None = None
+) -> Journey:
     """Build the demo's data where it is missing, score it on local sandboxes, evaluate, recommend, report, compare.
 
     Three servers score it: one that stands for a region, one for another region (the same detector, farther away), and
@@ -86,6 +88,7 @@ def run_demo(*, out: Path, data: Path, cache: Path, say: Callable[[str], None]) 
         data: Folder of the pictures.
         cache: Folder of the answers.
         say: Told what is being done.
+        command: The command that asked for it, for the report.
 
     Raises:
         MissingExtra: The ``demo`` extra is not installed.
@@ -117,7 +120,7 @@ def run_demo(*, out: Path, data: Path, cache: Path, say: Callable[[str], None]) 
     result = evaluate(here, by=["media_type"])
     advice = recommend(here, DEMO_POLICIES)
     report = out / "report.html"
-    write_report(result, advice, path=report, scores=here)
+    write_report(result, advice, path=report, scores=here, command=command)
     comparisons = tuple(
         _compared(here, other, out / f"{name}.json")
         for name, other in zip(("regions", "versions"), others, strict=True)

@@ -457,6 +457,12 @@ def test_copied_and_downloaded_policy_decides_as_the_explorer_shows(
     with tab.expect_download() as waiting:
         tab.locator("#x-policy-link").click()
     assert waiting.value.path().read_text(encoding="utf-8") == text
+    with tab.expect_download() as at_once:  # moved and downloaded before anything else could happen
+        tab.evaluate(
+            "() => { const slide = document.getElementById('x-slide'); slide.value = 0;"
+            " slide.dispatchEvent(new Event('input')); document.getElementById('x-policy-link').click() }"
+        )
+    assert json.loads(at_once.value.path().read_text(encoding="utf-8"))["cut"]["reject_from"] == 0.0
 
 
 def test_update_is_quick(opened: Callable[..., Any], case: Callable[..., Case]) -> None:

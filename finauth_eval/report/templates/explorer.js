@@ -444,6 +444,7 @@
     update(false);
   });
   if (data.policy) {
+    if (by("x-policy-link")) by("x-policy-link").addEventListener("click", settle); // what is downloaded is what is shown
     by("x-copy").addEventListener("click", async () => {
       settle();
       const area = by("x-policy");
