@@ -76,13 +76,12 @@ def unhurried(begin: str) -> Any:
 
 @pytest.mark.parametrize(
     ("command", "stage"),
-    [("evaluate", "_piece_tallied"), ("recommend", "_piece_tallied"), ("compare", "read_part"), ("compare", "_keyed")],
+    [("evaluate", "_piece_tallied"), ("compare", "read_part"), ("compare", "_keyed")],
 )  # fmt: skip
 def test_a_worker_killed_in_mid_command_changes_nothing_in_its_result(months, tmp_path, command, stage):
     a, b = str(months / "a"), str(months / "b")
     asked = {
         "evaluate": ["evaluate", a, "--by", "region", "--bootstrap", "50", "--seed", "3"],
-        "recommend": ["recommend", a, "--max-bpcer", "0.05", "--seed", "3"],
         "compare": ["compare", a, b, "--by", "region", "--seed", "3"],
     }[command]
     here, there = tmp_path / "here.json", tmp_path / "there.json"

@@ -39,7 +39,7 @@ LABELS = {
     "numbers": [0, 1],
     "booleans": [False, True],
 }
-SOME = settings(max_examples=60, deadline=None)
+SOME = settings(max_examples=30, deadline=None)
 
 
 @st.composite

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import signal
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -381,32 +377,6 @@ def tasks_done(dask_scheduler: Any, begin: str) -> int:
         key.startswith(begin) and task.state == "memory"
         for key, task in ((str(key).strip("('"), task) for key, task in dask_scheduler.tasks.items())
     )
-
-
-@pytest.mark.cluster
-@pytest.mark.parametrize("stage", ["read_part", "_keyed"])
-def test_a_worker_killed_in_mid_comparison_changes_nothing(written, tmp_path, stage):
-    a, b = written(*two("both"))
-    expected = told_of_tables(a, b)
-    with connected("local", workers=2) as client:
-        victim = min(client.run(os.getpid).values())
-        over = threading.Event()
-        died_before_the_end = []
-
-        def kill() -> None:
-            while not over.is_set() and not client.run_on_scheduler(tasks_done, begin=stage):
-                time.sleep(0.001)
-            died_before_the_end.append(not over.is_set())
-            os.kill(victim, signal.SIGKILL)
-
-        killer = threading.Thread(target=kill)
-        killer.start()
-        found = read_pair(a, b, by=["region"], dask=client)
-        over.set()
-        killer.join()
-        assert died_before_the_end == [True]
-        assert told(*found) == expected
-        assert victim not in client.run(os.getpid).values()
 
 
 def test_without_the_extra_a_clear_message_names_it(written, monkeypatch):

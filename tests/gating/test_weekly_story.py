@@ -203,7 +203,8 @@ def test_weeks_of_a_service_that_gets_worse_and_well_again(weekly, detector, pic
     fourth = weekly(**settings, ENDPOINT=good.endpoint, CAMPAIGN="2026-W34")
     assert fourth.returncode == 3  # the run's; the report's and the gate's are 7
     assert verdict(runs / "2026-W34")["verdict"] == "invalid"
-    assert not (runs / "2026-W34" / "report.html").exists()
+    page = (runs / "2026-W34" / "report.html").read_text(encoding="utf-8")
+    assert "No sample has a score, so nothing can be said." in page
     assert summary(runs / "2026-W34")["exit"] == 3
 
     history = pd.read_parquet(runs / "history.parquet")
