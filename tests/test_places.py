@@ -397,3 +397,7 @@ def test_runs_of_many_files_on_s3_are_compared_by_workers(storage, uploaded, tmp
             there = invoked("compare", a, "s3://faces/many/b/2026/", *asked, *more)
             assert json.loads(there.stdout) == here
     assert (here["paired"], here["pairing"]["pairs"]) == (True, 300)
+    here = json.loads(invoked("evaluate", str(tmp_path / "a" / "*" / "?.parquet"), *asked).stdout)
+    there = json.loads(invoked("evaluate", "s3://faces/many/a/*/?.parquet", *asked).stdout)
+    assert here["counts"]["attack"] > 50
+    assert there == here

@@ -64,17 +64,18 @@ class Part:
     given_ids: bool
 
 
-def read_part(file: Place, reading: Reading) -> Part:
+def read_part(file: Place, reading: Reading, folders: Mapping[str, str | None] | None = None) -> Part:
     """Read the wanted columns of one file.
 
     Args:
         file: A Parquet file.
         reading: What is wanted.
+        folders: Columns that the file's folders stand for, with their value; one that the file has itself goes first.
 
     Raises:
         ScoresError: It can't be read, or a row is not what it should be; the message names file and row.
     """
-    frame, meanings = _frame(file, reading)
+    frame, meanings = _frame(file, reading, folders or {})
     found = read_columns(frame, score_range=reading.score_range, source=str(file))
     columns = {name: found[name] for name in frame.columns if name in COLUMNS}
     columns["outcome"] = found["outcome"]
@@ -86,11 +87,14 @@ def read_part(file: Place, reading: Reading) -> Part:
     return Part(n=len(frame), columns=columns | own, given_ids="sample_id" in meanings)
 
 
-def _frame(file: Place, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+def _frame(
+    file: Place, reading: Reading, folders: Mapping[str, str | None]
+) -> tuple[pd.DataFrame, list[str]]:
     """The wanted columns under the names of their meanings, and the meanings of all."""
     try:
         with streamed(file) as source, parquet.ParquetFile(source) as opened:
-            names = opened.schema_arrow.names
+            there = opened.schema_arrow.names
+            names = [*there, *(own for own in folders if own not in there)]
             meanings = name_columns(
                 pd.DataFrame(columns=names), dict(reading.named), source=str(file),
                 require_labels=reading.require_labels,
@@ -100,10 +104,12 @@ def _frame(file: Place, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
                 for name, meaning in zip(names, meanings, strict=True)
                 if meaning in reading.columns or meaning in _ALWAYS
             }
-            frame: pd.DataFrame = opened.read(columns=[*wanted]).to_pandas(ignore_metadata=True)
+            read = opened.read(columns=[own for own in wanted if own in there])
+            frame: pd.DataFrame = read.to_pandas(ignore_metadata=True)
     except (OSError, pa.ArrowException) as error:
         raise ScoresError(f"{file}: not readable as Parquet ({error})") from error
-    return frame.rename(columns=wanted), [*map(str, meanings)]
+    of_folders = {name: folders[name] for name in wanted if name not in there}
+    return frame.assign(**of_folders).rename(columns=wanted), [*map(str, meanings)]
 
 
 def _codes_of(column: pd.Series[Any]) -> pd.Categorical[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from finauth_eval.joining.on_workers import first_rows
 from finauth_eval.joining.parts import Reading, read_part, table_of
 from finauth_eval.keys import Keys
 from finauth_eval.places import Place, Remote, place
-from finauth_eval.scanning import part_files, worth_scanning
+from finauth_eval.scanned.files import part_files, partition_values, worth_scanning
 from finauth_eval.scores import RUN_FILE, ScoreTable, read_run, read_scores, with_run
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def read_pair(
         with connected(dask) as client:
             return _on_workers(place(a), place(b), reading, client)
     one, other = (
-        _of_parts([read_part(file, reading) for file in _files(path)], path, reading)
+        _of_parts([read_part(file, reading, folders) for file, folders in _files(path)], path, reading)
         if worth_scanning(path)
         else read_scores(
             path, label_column=label_column, score_column=score_column, attack_type_column=attack_type_column,
@@ -103,9 +102,9 @@ def read_pair(
     return one, other
 
 
-def _files(path: Place) -> Sequence[Place]:
-    matches = path.matches() if isinstance(path, Remote) and glob.has_magic(path.key) else []
-    return [file for own in matches for file in part_files(own)] or part_files(path)
+def _files(path: Place) -> list[tuple[Place, dict[str, str | None]]]:
+    """The files of a path, each with the columns that its folders stand for."""
+    return [(file, partition_values(file, path)) for file in part_files(path)]
 
 
 def _of_parts(parts: Sequence[Part], path: Place, reading: Reading) -> ScoreTable:
@@ -119,8 +118,10 @@ def _on_workers(a: Place, b: Place, reading: Reading, client: Client) -> tuple[S
     there = (_LEFT_THERE - {"sample_id"}, _LEFT_THERE)
     under_way = [
         [
-            client.submit(read_part, file, replace(reading, columns=reading.columns - left), pure=False)
-            for file in own
+            client.submit(
+                read_part, file, replace(reading, columns=reading.columns - left), folders, pure=False
+            )
+            for file, folders in own
         ]
         for own, left in zip(files, there, strict=True)
     ]
@@ -134,7 +135,7 @@ def _on_workers(a: Place, b: Place, reading: Reading, client: Client) -> tuple[S
         sizes += [own.n for own in parts]
         given.append(any(own.given_ids for own in parts))
         tables.append(_of_parts(parts, path, reading))
-    rows = list(zip([*files[0], *files[1]], sizes, strict=True))
+    rows = list(zip([file for file, _ in (*files[0], *files[1])], sizes, strict=True))
     contents = first_rows(rows, "sha256", reading, client)
     ids = None
     n = len(tables[0])

@@ -42,7 +42,9 @@ def _of_contents(frame: pd.DataFrame, n: int) -> list[tuple[Cell, ...]]:
         row(
             say("Samples whose content another one has too"),
             count_cell(int(repeated.sum())),
-            counted(
+            say("0 is right: copies are not independent")
+            if not kinds.size
+            else counted(
                 "{n} content that is there more than once; copies are not independent",
                 "{n} contents that are there more than once; copies are not independent",
                 kinds.size,

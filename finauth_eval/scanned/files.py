@@ -48,12 +48,14 @@ def part_files(path: Path | str | Remote) -> Sequence[Place]:
             raise ScoresError(f"{path}: there is no Parquet file in this folder")
     elif path.is_file():
         found = [path]
+    elif isinstance(path, Remote):
+        found = path.matches() if glob.has_magic(path.key) else []
     else:
         found = sorted(Path(name) for name in glob.iglob(str(path), recursive=True) if Path(name).is_file())  # noqa: PTH207 - a pattern may be absolute
-        if not found:
-            raise ScoresError(
-                f"{path}: no such file; expected a Parquet file, a folder or a pattern such as 'scores/*.parquet'"
-            )
+    if not found:
+        raise ScoresError(
+            f"{path}: no such file; expected a Parquet file, a folder or a pattern such as 'scores/*.parquet'"
+        )
     odd = next((file for file in found if file.suffix.lower() not in _SUFFIXES), None)
     if odd is not None:
         raise ScoresError(

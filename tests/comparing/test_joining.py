@@ -194,10 +194,35 @@ def test_a_pattern_and_a_large_file_are_read_part_by_part_too(written, monkeypat
     a, b = written(*two("persons"))
     expected = told_of_tables(a, b)
     assert told(*read_pair(f"{a}/*/part.parquet", b, by=["region"])) == expected
-    monkeypatch.setattr("finauth_eval.scanning.MOST_AT_ONCE", 1000)
+    monkeypatch.setattr("finauth_eval.scanned.files.MOST_AT_ONCE", 1000)
     table = read_pair(f"{a}.whole.parquet", b, by=["region"])[0]
     assert table.frame["media_type"].isna().all()
     assert told(table, read_pair(a, b, by=["region"])[1]) == expected
+
+
+def by_region(own: pd.DataFrame, folder: Path) -> Path:
+    """A folder a region, which the files themselves do not have, as other tools write them."""
+    for region, rows in own.groupby(own["region"].fillna("__HIVE_DEFAULT_PARTITION__")):
+        (folder / f"region={region}").mkdir(parents=True)
+        rows.drop(columns="region").to_parquet(folder / f"region={region}" / "0.parquet", index=False)
+    return folder
+
+
+@pytest.mark.cluster
+def test_folders_that_stand_for_a_column_are_that_column_here_and_on_workers(tmp_path):
+    runs = two("contents")
+    a, b = (by_region(own, tmp_path / name) for own, name in zip(runs, "ab", strict=True))
+    tables = [  # in the order of the files' names
+        pd.concat([own[own["region"].isna()], own[own["region"] == "idn"], own[own["region"] == "sgp"]])
+        for own in runs
+    ]
+    expected = told(*(ScoreTable.from_frame(own.reset_index(drop=True)) for own in tables))
+    assert {"idn", "sgp"} < {*expected["slices"]["region"]}
+    with connected("local", workers=2) as client:
+        for pair in (read_pair(a, b, by=["region"]), read_pair(a, b, by=["region"], dask=client)):
+            found = told(*pair)
+            assert found["slices"] == expected["slices"]
+            assert found == expected
 
 
 def test_a_folder_is_compared_with_a_table_of_another_kind(written, tmp_path):
