@@ -121,10 +121,9 @@ def translated(text: str) -> str:
 
 
 def _template(text: Phrase) -> str:
-    catalogue = _catalogue(_spoken.get())
     if text.many is None or text.number is None:
-        return catalogue.gettext(text.template)
-    return catalogue.ngettext(text.template, text.many, text.number)
+        return looked_up(text.template)
+    return looked_up_many(text.template, text.many, text.number)
 
 
 def _value(value: object) -> object:
@@ -153,14 +152,13 @@ def marked(template: str, /, **values: object) -> Markup:
         >>> marked("<em>{name}</em> passes", name="<b>")
         Markup('<em>&lt;b&gt;</em> passes')
     """
-    found = template if _spoken.get() == "en" else _catalogue(_spoken.get()).gettext(template)
     # the template is a literal of ours or of our catalogue
-    return Markup(found).format(**{key: _value(value) for key, value in values.items()})  # noqa: S704 - see above
+    return Markup(looked_up(template)).format(**{key: _value(value) for key, value in values.items()})  # noqa: S704 - see above
 
 
 def gapped(template: str, /) -> str:
     """A text of a page with its gaps still open, for a script to fill."""
-    return _catalogue(_spoken.get()).gettext(template)
+    return looked_up(template)
 
 
 def language() -> Language:
@@ -194,10 +192,10 @@ def _catalogue(wanted: Language) -> gettext.NullTranslations:
 
 
 def looked_up(template: str) -> str:
-    """What a template of Jinja2 asks for."""
-    return _catalogue(_spoken.get()).gettext(template)
+    """A template in the language that is spoken; the empty one stays so, for catalogues have their header there."""
+    return _catalogue(_spoken.get()).gettext(template) if template else ""
 
 
 def looked_up_many(one: str, many: str, number: int) -> str:
-    """What a template of Jinja2 asks for, where it depends on a number."""
+    """A template that depends on a number."""
     return _catalogue(_spoken.get()).ngettext(one, many, number)

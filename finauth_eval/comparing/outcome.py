@@ -201,6 +201,11 @@ class Comparison:
         changes = surely_changed(self.no_response, self.confidence).values()
         return any(change.difference.value > 0 for change in changes)
 
+    @property
+    def held_back(self) -> bool:
+        """Whether B is `more_silent`, neither better nor equivalent, and no error rate surely rose: then that is the news."""
+        return overview.held_back(self)
+
     def flips_at(self, threshold: float) -> tuple[Flip, ...]:
         """The samples that the two runs decide differently at another threshold; empty where their samples differ."""
         if not self.paired:

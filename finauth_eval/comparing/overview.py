@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from finauth_eval.comparing.parts import Part
     from finauth_eval.metrics.estimate import Estimate
 
-__all__ = ["MOST_FLIPS", "sentence", "tables", "verdict"]
+__all__ = ["MOST_FLIPS", "held_back", "sentence", "tables", "verdict"]
 
 MOST_FLIPS = 20
 """Flips that a terminal or a notebook shows; the JSON has all."""
@@ -46,31 +46,49 @@ _WORDS = {
     "unlabelled": "without labels it cannot be told whether B is better or worse",
 }
 _SILENT = {
-    "mixed": "B is better than A in an error rate, but more often gives no score",
-    "inconclusive": "no difference of the error rates is shown, but B more often gives no score",
+    "mixed": "B is better than A in an error rate, but more often gives no score, overall or in a class",
+    "inconclusive": "no difference of the error rates is shown, but B more often gives no score, overall or in a class",
 }
-"""The words where B is `Comparison.more_silent`."""
+"""The words where B is `Comparison.held_back`."""
+_HELD_BACK = {"better": "mixed", "equivalent": "inconclusive"}
 
 
 def verdict(found: Comparison) -> str:
     """What a comparison comes to; the words are explained at `Comparison.verdict`."""
+    word = _by_errors(found)
+    return _HELD_BACK.get(word, word) if found.more_silent else word
+
+
+def held_back(found: Comparison) -> bool:
+    """Whether B is neither better nor equivalent, more often gives no score, and has no error rate that surely rose."""
+    return found.more_silent and found.verdict in _SILENT and not any(value > 0 for value in _sure(found))
+
+
+def _by_errors(found: Comparison) -> str:
     if _identical(found):
         return "identical"
     if found.at_threshold is None:
         return "unlabelled"
-    rates = {"bpcer": found.at_threshold.bona_fide, "apcer": found.at_threshold.attack}
-    adjusted = holm({name: own.change.p_value for name, own in rates.items()})
-    level = 1 - found.confidence
     margin = found.non_inferiority.margin if found.non_inferiority else math.nan
-    known = [own for own in rates.values() if own.change.difference.defined]
-    sure = [rates[name].change.difference.value for name, p_value in adjusted.items() if p_value <= level]
+    rates = (found.at_threshold.bona_fide, found.at_threshold.attack)
+    known = [own for own in rates if own.change.difference.defined]
+    sure = _sure(found)
     if any(value > 0 for value in sure):
         return "mixed" if any(value < 0 for value in sure) else "worse"
     if sure:  # a rate that may well have risen by more than the margin is no gain
-        within = all(own.upper < margin for own in known)
-        return "better" if within and not found.more_silent else "mixed"
+        return "better" if all(own.upper < margin for own in known) else "mixed"
     within = all(-margin < own.lower and own.upper < margin for own in known)
-    return "equivalent" if known and within and not found.more_silent else "inconclusive"
+    return "equivalent" if known and within else "inconclusive"
+
+
+def _sure(found: Comparison) -> list[float]:
+    """The differences of the error rates that are significant, by Holm over both."""
+    if found.at_threshold is None:
+        return []
+    rates = {"bpcer": found.at_threshold.bona_fide, "apcer": found.at_threshold.attack}
+    adjusted = holm({name: own.change.p_value for name, own in rates.items()})
+    level = 1 - found.confidence
+    return [rates[name].change.difference.value for name, p_value in adjusted.items() if p_value <= level]
 
 
 def _identical(found: Comparison) -> bool:
@@ -91,9 +109,7 @@ def sentence(found: Comparison) -> str:
     if found.evidence.a.clusters is not None and found.clusters.name is not None:
         groups = np.unique(found.evidence.a.clusters).size
         how += f", of {count(groups)} {clusters_in_words(found.clusters.name)}, which are what is independent"
-    begin = _WORDS[found.verdict]
-    if found.more_silent:
-        begin = _SILENT.get(found.verdict, begin)
+    begin = (_SILENT if held_back(found) else _WORDS)[found.verdict]
     if found.verdict == "equivalent" and found.non_inferiority is not None:
         begin += f" within {points(found.non_inferiority.margin)}"
     parts = [

@@ -124,7 +124,7 @@ def test_every_verdict_is_an_icon_and_a_word(
 
 @pytest.mark.parametrize(
     ("genuine", "badge"),
-    [(0.0, "○ Inconclusive: more often no score"), (-0.1, "◐ Fewer errors, but more often no score")],
+    [(0.0, "○ Inconclusive: scores are missing"), (-0.1, "◐ Fewer errors, but scores are missing")],
 )
 def test_a_run_that_is_silent_where_the_other_was_wrong_is_told_as_that(
     genuine: float, badge: str, parse: Callable[[str], Any]

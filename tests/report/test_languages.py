@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -181,8 +182,16 @@ FEW: list[Policy] = [MaxBpcer(0.05), MaxApcer(0.05), EqualError()]
 def unspoken_by_the_page(
     evaluation: Evaluation, recommendations: Recommendations | None, **options: Any
 ) -> list[str]:
-    """What the report leaves in English."""
-    return unspoken(render_report(evaluation, recommendations, lang="id", **options), NAMES)
+    """What the report leaves in English: on the page, in the warnings (where names from outside are isolated together with
+    the sentence, so that the page is no help), and in what the script says."""
+    page = render_report(evaluation, recommendations, lang="id", **options)
+    with phrases.speaking("id"):
+        warnings = [phrases.translated(own) for own in evaluation.warnings]
+    found = re.search(r'id="explorer-data">(.*?)</script>', page, re.DOTALL)
+    words = [] if found is None else [*json.loads(found[1])["words"].values()]
+    gaps = {word for own in words for word in re.findall(r"{(\w+)}", own)}
+    said = [own for own in words if has_words(outside(own), gaps)]
+    return [*unspoken(page, NAMES), *(own for own in warnings if has_words(outside(own), NAMES)), *said]
 
 
 def test_every_word_of_a_report_is_in_the_catalogue(brackets, evaluation, recommendations, table):

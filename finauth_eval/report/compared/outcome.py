@@ -45,12 +45,16 @@ _MATCHED: Final = {
     "content and sample_id": phrase("Matched by content and sample id."),
 }
 _SILENT_BADGES: Final = {
-    "mixed": Badge(look="warn", icon="◐", words=phrase("Fewer errors, but more often no score")),
-    "inconclusive": Badge(look="unknown", icon="○", words=phrase("Inconclusive: more often no score")),
+    "mixed": Badge(look="warn", icon="◐", words=phrase("Fewer errors, but scores are missing")),
+    "inconclusive": Badge(look="unknown", icon="○", words=phrase("Inconclusive: scores are missing")),
 }
 _SILENT_HEADLINES: Final = {
-    "mixed": phrase("B makes fewer errors of a kind than A, but more often gives no score."),
-    "inconclusive": phrase("No difference of the errors is shown, but B more often gives no score."),
+    "mixed": phrase(
+        "B makes fewer errors of a kind than A, but more often gives no score, overall or in a class."
+    ),
+    "inconclusive": phrase(
+        "No difference of the errors is shown, but B more often gives no score, overall or in a class."
+    ),
 }
 _LONGEST: Final = 80
 
@@ -58,9 +62,8 @@ _LONGEST: Final = 80
 def outcome_of(found: Comparison) -> Verdict:
     """Badge, sentences and key figures of the first screen."""
     word = found.verdict
-    badge = _BADGES[word]
     return Verdict(
-        badge=_SILENT_BADGES.get(word, badge) if found.more_silent else badge,
+        badge=(_SILENT_BADGES if found.held_back else _BADGES)[word],
         headline=_headline(found, word),
         sentences=tuple(_sentences(found, word)),
         tiles=tuple(_tiles(found)),
@@ -74,8 +77,7 @@ def _headline(found: Comparison, word: str) -> Markup:
     if word == "unlabelled":
         a, b = (numbers.percent(own.value, n=own.n) for own in (found.alerts.a, found.alerts.b))
         return marked("A flags {a} of its samples and B {b}.", a=a, b=b)
-    words = _HEADLINES[word]
-    return escape(translated(_SILENT_HEADLINES.get(word, words) if found.more_silent else words))
+    return escape(translated((_SILENT_HEADLINES if found.held_back else _HEADLINES)[word]))
 
 
 def _sentences(found: Comparison, word: str) -> list[Markup]:
