@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import pickle
 from itertools import pairwise
 
@@ -532,6 +533,80 @@ def test_folders_named_after_values_are_columns(tmp_path):
     )  # what lies above the folder is not looked at
     assert one.n_scored == 150
     assert list(one.slices_of("region")) == ["(missing)"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_path_may_be_written_with_slashes_and_dots(tmp_path, monkeypatch, there):
+    if there:
+        store = pytest.importorskip("fsspec", reason="the extra dask is not installed").filesystem("memory")
+    for region, own in tiny().groupby("region"):
+        content = io.BytesIO()
+        own[["label", "score"]].to_parquet(content, index=False)
+        if there:
+            store.pipe_file(f"/b/prod/region={region}/0.parquet", content.getvalue())
+        else:
+            (tmp_path / f"region={region}").mkdir()
+            (tmp_path / f"region={region}" / "0.parquet").write_bytes(content.getvalue())
+    monkeypatch.chdir(tmp_path)
+    root = "memory:///b/prod" if there else str(tmp_path)
+    paths = [root, f"{root}/", f"{root}/*/*.parquet", f"{root}/**/*.parquet", f"{root}/region=*/0.parquet"]
+    if there:
+        paths += ["memory://b/prod", "memory://b/prod/", "memory://b/prod/*/*.parquet"]
+    else:
+        paths += [".", "./", "./*/*.parquet", "*/*.parquet", "**/*.parquet", f"../{tmp_path.name}/"]
+    for path in paths:
+        assert list(scan_scores(path, by=["region"]).slices_of("region")) == ["idn", "sgp"], path
+
+
+def test_files_come_in_one_order_from_disk_and_from_a_store(tmp_path):
+    store = pytest.importorskip("fsspec", reason="the extra dask is not installed").filesystem("memory")
+    names = ["week/0.parquet", "week/1.parquet", "week-2/0.parquet", "week.parquet"]
+    for name in names:
+        store.pipe_file(f"/order/{name}", b"x")
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    for end, expected in (("", [*names[:2], *names[2:]]), ("/*/*.parquet", names[:3])):
+        here = [file.relative_to(tmp_path).as_posix() for file in part_files(f"{tmp_path}{end}")]
+        there = [str(file).removeprefix("memory:///order/") for file in part_files(f"memory:///order{end}")]
+        assert here == there == expected
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_patterns_leave_out_what_folders_leave_out(tmp_path, there):
+    names = ["a/0.parquet", "a/_1.parquet", "_tmp/0.parquet", ".old/0.parquet", "a/.2.parquet"]
+    root = "memory:///hidden" if there else str(tmp_path)
+    for name in names:
+        if there:
+            store = pytest.importorskip("fsspec", reason="the extra dask is not installed").filesystem(
+                "memory"
+            )
+            store.pipe_file(f"/hidden/{name}", b"x")
+        else:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(b"x")
+
+    def found(path: str) -> list[str]:
+        return [str(file).removeprefix(f"{root}/") for file in part_files(path)]
+
+    for path in (root, f"{root}/*/*.parquet", f"{root}/**/*.parquet", f"{root}/a*/*.parquet"):
+        assert found(path) == names[:1], path
+    assert found(f"{root}/_tmp/*.parquet") == names[2:3]
+    assert found(f"{root}/*/_1.parquet") == names[1:2]
+
+
+def test_repeated_answers_of_a_run_are_no_samples(tmp_path):
+    for name in ("first", "second"):
+        folder = ScoreTable.from_frame(tiny()).write(tmp_path / name)
+        tiny(80).to_parquet(folder / "replicates.parquet")
+        (folder / "run.json").write_text("{}")
+    for path in (tmp_path, tmp_path / "*" / "*.parquet"):
+        assert [file.name for file in part_files(path)] == ["scores.parquet"] * 2
+        assert scan_scores(path).n_scored == 80
+    (tmp_path / "first" / "scores.parquet").unlink()
+    for path in (tmp_path / "first", tmp_path):
+        with pytest.raises(ScoresError, match=r"first: there is run\.json but no scores\.parquet"):
+            scan_scores(path)
+    assert not worth_scanning(tmp_path / "first")
 
 
 def test_a_files_own_column_goes_before_its_folders(tmp_path):
