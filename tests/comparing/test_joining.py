@@ -384,10 +384,25 @@ def test_a_file_that_others_write_to_meanwhile_is_no_basis_for_pairs(written):
     names = {"label": "label", "score": "score", "attack_type": "attack_type"}
     reading = Reading(columns=frozenset({"sample_id"}), named=names, score_range="unit", require_labels=False)
     n = len(pd.read_parquet(file))
-    keys = on_workers._keyed(file, n, 100, "sample_id", reading)
+    keys = on_workers._keyed(file, {}, n, 100, "sample_id", reading)
     assert keys["row"].tolist() == [*range(100, 100 + n)]
     with pytest.raises(ScoresError, match=rf"had {n - 1} rows and has {n} now"):
-        on_workers._keyed(file, n - 1, 100, "sample_id", reading)
+        on_workers._keyed(file, {}, n - 1, 100, "sample_id", reading)
+
+
+@pytest.mark.cluster
+def test_folders_may_stand_for_labels_types_and_ids_on_workers(cluster, tmp_path):
+    runs = [own[:120].assign(kind=own["attack_type"], truth=own["label"]) for own in two("ids")]
+    for name, own in zip("ab", runs, strict=True):
+        for (truth, kind), rows in own.groupby(["truth", "kind"]):
+            folder = tmp_path / name / f"truth={truth}" / f"kind={kind}"
+            folder.mkdir(parents=True)
+            rows[["sample_id", "score"]].to_parquet(folder / "0.parquet", index=False)
+    names = {"label_column": "truth", "attack_type_column": "kind"}
+    here = read_pair(tmp_path / "a", tmp_path / "b", **names)
+    there = read_pair(tmp_path / "a", tmp_path / "b", dask=cluster, **names)
+    assert told(*there, by=[]) == told(*here, by=[])
+    assert compare(*there, bootstrap=0).pairing.by == "sample_id"
 
 
 @pytest.mark.cluster
