@@ -16,6 +16,7 @@ import pandas as pd
 
 from finauth_eval.cluster import connected
 from finauth_eval.columns import COLUMNS, read_columns
+from finauth_eval.exact import frame_of
 from finauth_eval.places import place
 from finauth_eval.scanned.batches import Asked, Batch, batches_of, piece_of, source_of
 from finauth_eval.scanned.files import MOST_AT_ONCE, part_files, partition_values, worth_scanning
@@ -163,7 +164,7 @@ def _tallied(batch: Batch, asked: Asked) -> Tallied:
 
 def _as_table(batch: Batch, asked: Asked) -> Tallied:
     """The batch, counted as a table, which says what is wrong with it."""
-    frame = batch.rows.to_pandas()
+    frame = frame_of(batch.rows)
     columns = read_columns(
         frame, score_range=asked.score_range, source=str(batch.file), rows_before=batch.rows_before
     )

@@ -483,6 +483,20 @@ def test_another_column_may_say_which_samples_belong_together(tmp_path):
     assert any("79 scored samples come from 7 values of 'device'" in own for own in found.warnings)
 
 
+def test_numbers_are_exact_where_some_are_blank_and_a_batch_goes_the_road_of_tables(tmp_path):
+    devices = pd.array([2**60 + 1, 2**60 + 2, 7, None] * 10, dtype="Int64")
+    labels = ["real", "fake"] * 20
+    odd = tiny(device=devices, label=labels, threshold=["0.5"] * 40)  # texts are read as in a table
+    folder = tmp_path / "scores"
+    folder.mkdir()
+    table = pa.Table.from_pandas(odd, preserve_index=False).replace_schema_metadata(None)
+    parquet.write_table(table, folder / "0.parquet")
+    found = scan_scores(folder, by=["device"])
+    assert list(found.slices_of("device")) == [str(2**60 + 1), str(2**60 + 2), "7", "(missing)"]
+    whole = read_scores(folder / "0.parquet").with_provenance(source=str(folder))
+    assert evaluated(found, ["device"]) == evaluated(whole, ["device"])
+
+
 def test_clustered_figures_are_those_of_the_samples_one_by_one(tmp_path):
     """Against the very formulas on arrays in the order of the rows, which know nothing of counts."""
     rng = np.random.default_rng(3)

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from finauth_eval.cluster import connected
@@ -241,6 +243,34 @@ def test_columns_of_other_names_and_numbers_with_gaps_are_read_as_in_a_table(wri
     whole = [read_scores(f"{own}.whole.parquet", **names) for own in folders]
     options = {"by": ["device", "when"], "cluster": "none"}
     assert told(*read_pair(*folders, **names, **options), **options) == told(*whole, **options)
+
+
+@pytest.mark.parametrize("where", ["here", pytest.param("workers", marks=pytest.mark.cluster)])
+def test_numbers_as_ids_are_exact_where_some_are_blank(tmp_path, where, request):
+    large = 2**60
+    ids = [large + 1, large + 2, large + 3, 7, None, large + 4]
+    own = samples(10)[:6].drop(columns=["sha256", "region"])
+    own = own.assign(
+        sample_id=pd.array(ids, dtype="Int64"), subject=pd.array(ids[:4] + ids[:2], dtype="Int64"),
+        device=pd.array(ids, dtype="Int64"),
+    )  # fmt: skip
+    other = own.iloc[[2, 1, 0, 5, 3]]
+    for name, rows in (("a", own), ("b", other)):
+        (tmp_path / name).mkdir()
+        table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
+        parquet.write_table(table, tmp_path / name / "0.parquet")
+        parquet.write_table(table, tmp_path / f"{name}.whole.parquet")
+    pair = [tmp_path / "a", tmp_path / "b"]
+    dask = request.getfixturevalue("cluster") if where == "workers" else None
+    found = told(*read_pair(*pair, by=["device"], dask=dask), by=["device"])
+    assert found == told_of_tables(*pair, by=["device"])
+    assert (found["rows_a"], found["rows_b"]) == ([0, 1, 2, 3, 5], [2, 1, 0, 4, 3])
+    a = read_pair(*pair, by=["device"])[0].frame
+    whole = read_scores(tmp_path / "a.whole.parquet").frame
+    texts = ["" if own is None else str(own) for own in ids]
+    assert a["sample_id"].tolist() == whole["sample_id"].tolist() == texts
+    assert a["device"].astype(str).tolist()[:4] == texts[:4]
+    assert whole["subject"].tolist() == [*texts[:4], *texts[:2]]
 
 
 def test_a_cluster_may_be_any_column(written):
