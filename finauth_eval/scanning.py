@@ -8,7 +8,7 @@ table (`finauth_eval.columns`), which says what is wrong.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -111,11 +111,13 @@ def scan_scores(
 
         if asked.cluster is None or not together:
             return counted(replace(asked, stops=False))
-        try:
+        found: Tallied | None = None
+        with suppress(_Together):
             found = counted(asked)  # where no subject has several samples, this is all, and light
-        except _Together:
-            return counted(replace(asked, together=True, stops=False))
-        return counted(replace(asked, together=True, stops=False)) if found.belong_together else found
+        if found is not None and not found.belong_together:
+            return found
+        # not while the exception is at hand: it would keep what the first pass has counted
+        return counted(replace(asked, together=True, stops=False))
 
 
 class _Together(Exception):  # noqa: N818 - no error: a reason to begin again

@@ -639,6 +639,54 @@ def test_folders_may_stand_for_labels_and_subjects(tmp_path):
     assert evaluated(scan_scores(folder), []) == evaluated(read_whole(frame, folder), [])
 
 
+def asked_of():
+    return Asked(
+        by=(), cluster=None, together=False, stops=False, named={name: name for name in ("label", "score", "attack_type")},
+        score_range="unit", require_labels=True, origin=Provenance(source="x", digest=""),
+    )  # fmt: skip
+
+
+def write_groups(file, *sizes):
+    table = pa.Table.from_pandas(tiny(sum(sizes)), preserve_index=False)
+    with parquet.ParquetWriter(file, table.schema) as writer:
+        for i, n in enumerate(sizes):
+            writer.write_table(table.slice(sum(sizes[:i]), n), row_group_size=max(n, 1))
+    return file
+
+
+def test_no_piece_is_without_rows_but_that_of_a_file_without_rows(tmp_path):
+    for sizes, expected in (
+        ((10, 0), [range(1)]),
+        ((10, 0, 0, 4, 0), [range(1), range(1, 5)]),
+        ((0, 10), [range(2)]),
+        ((0, 0), [range(2)]),
+    ):
+        file = write_groups(tmp_path / "own.parquet", *sizes)
+        assert parquet.read_metadata(file).num_row_groups == len(sizes)
+        pieces = piece_of(file, {}, asked_of()).split(5)
+        assert [own.groups for own in pieces] == expected
+        assert all([*batches_of([own], asked_of(), 100)] for own in pieces)
+
+
+def test_a_file_that_others_write_to_meanwhile_is_not_counted_in_part(tmp_path):
+    file = write_groups(tmp_path / "own.parquet", 20, 20)
+    piece = piece_of(file, {}, asked_of())
+    for write_again, words in (
+        (lambda: write_groups(file, 20, 20, 5), "had 40 rows and has 45 now"),
+        (lambda: write_groups(file, 20), "had 40 rows and has 20 now"),
+        (lambda: write_groups(file, 10, 30), "had 2 row groups and was written anew"),
+        (
+            lambda: tiny().rename(columns={"label": "truth"}).to_parquet(file, row_group_size=20),
+            "had a column 'label' and has none now",
+        ),
+    ):
+        assert sum(len(own.rows) for own in batches_of([piece], asked_of(), 100)) == 40
+        write_again()
+        with pytest.raises(ScoresError, match=rf"own\.parquet: {words}; count again when nobody writes"):
+            list(batches_of([piece], asked_of(), 100))
+        write_groups(file, 20, 20)
+
+
 def test_a_file_is_cut_into_pieces_of_whole_row_groups(tmp_path):
     folder = write(tmp_path / "scores", tiny(40), tiny(5), row_group_size=7)
     asked = Asked(
