@@ -245,6 +245,16 @@ def test_columns_of_other_names_and_numbers_with_gaps_are_read_as_in_a_table(wri
     assert told(*read_pair(*folders, **names, **options), **options) == told(*whole, **options)
 
 
+def test_clusters_in_both_runs_are_warned_of_where_one_of_them_is_a_folder(written):
+    a, b = (own.drop(columns=["sha256", "sample_id"]) for own in (persons(samples(), "device"),) * 2)
+    folders = written(a, b)
+    options = {"cluster": "device", "by": [], "bootstrap": 0}
+    pairs = [(folders[0], f"{folders[1]}.whole.parquet"), folders]
+    warned = [compare(*read_pair(*pair, cluster="device"), **options).warnings[0] for pair in pairs]
+    assert warned[0] == warned[1]
+    assert "values of 'device' are in both runs" in warned[0]
+
+
 @pytest.mark.parametrize("where", ["here", pytest.param("workers", marks=pytest.mark.cluster)])
 def test_numbers_as_ids_are_exact_where_some_are_blank(tmp_path, where, request):
     large = 2**60
