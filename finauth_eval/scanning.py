@@ -8,7 +8,7 @@ table (`finauth_eval.columns`), which says what is wrong.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ import pandas as pd
 
 from finauth_eval.cluster import connected
 from finauth_eval.columns import COLUMNS, read_columns
+from finauth_eval.exact import frame_of
 from finauth_eval.places import place
 from finauth_eval.scanned.batches import Asked, Batch, batches_of, piece_of, source_of
 from finauth_eval.scanned.files import MOST_AT_ONCE, part_files, partition_values, worth_scanning
@@ -110,11 +111,13 @@ def scan_scores(
 
         if asked.cluster is None or not together:
             return counted(replace(asked, stops=False))
-        try:
+        found: Tallied | None = None
+        with suppress(_Together):
             found = counted(asked)  # where no subject has several samples, this is all, and light
-        except _Together:
-            return counted(replace(asked, together=True, stops=False))
-        return counted(replace(asked, together=True, stops=False)) if found.belong_together else found
+        if found is not None and not found.belong_together:
+            return found
+        # not while the exception is at hand: it would keep what the first pass has counted
+        return counted(replace(asked, together=True, stops=False))
 
 
 class _Together(Exception):  # noqa: N818 - no error: a reason to begin again
@@ -163,7 +166,7 @@ def _tallied(batch: Batch, asked: Asked) -> Tallied:
 
 def _as_table(batch: Batch, asked: Asked) -> Tallied:
     """The batch, counted as a table, which says what is wrong with it."""
-    frame = batch.rows.to_pandas()
+    frame = frame_of(batch.rows)
     columns = read_columns(
         frame, score_range=asked.score_range, source=str(batch.file), rows_before=batch.rows_before
     )

@@ -20,9 +20,11 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import csv as pa_csv
+from pyarrow import parquet
 
 from finauth_eval.columns import COLUMNS, ScoreRange, name_columns, read_columns, refuse_twins, where
 from finauth_eval.errors import ScoresError
+from finauth_eval.exact import exact, rounded
 from finauth_eval.keys import Keys
 from finauth_eval.places import Place, Remote, appearing, as_file, place, size_of
 
@@ -316,9 +318,14 @@ def read_run(file: Place) -> dict[str, Any]:
 
 def _read_parquet(file: Place) -> pd.DataFrame:
     try:
-        return pd.read_parquet(as_file(file))
+        content = as_file(file)
+        frame = pd.read_parquet(content)
+        if names := rounded(frame, parquet.read_schema(content)):
+            whole = parquet.ParquetFile(content).read(columns=names)
+            frame = frame.assign(**{name: exact(whole.column(name)) for name in names})
     except Exception as error:  # pyarrow's errors have no common base below it
         raise ScoresError(f"{file}: not readable as Parquet ({error})") from error
+    return frame
 
 
 def _read_replicates(file: Place) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import pickle
 from itertools import pairwise
 
@@ -482,6 +483,20 @@ def test_another_column_may_say_which_samples_belong_together(tmp_path):
     assert any("79 scored samples come from 7 values of 'device'" in own for own in found.warnings)
 
 
+def test_numbers_are_exact_where_some_are_blank_and_a_batch_goes_the_road_of_tables(tmp_path):
+    devices = pd.array([2**60 + 1, 2**60 + 2, 7, None] * 10, dtype="Int64")
+    labels = ["real", "fake"] * 20
+    odd = tiny(device=devices, label=labels, threshold=["0.5"] * 40)  # texts are read as in a table
+    folder = tmp_path / "scores"
+    folder.mkdir()
+    table = pa.Table.from_pandas(odd, preserve_index=False).replace_schema_metadata(None)
+    parquet.write_table(table, folder / "0.parquet")
+    found = scan_scores(folder, by=["device"])
+    assert list(found.slices_of("device")) == [str(2**60 + 1), str(2**60 + 2), "7", "(missing)"]
+    whole = read_scores(folder / "0.parquet").with_provenance(source=str(folder))
+    assert evaluated(found, ["device"]) == evaluated(whole, ["device"])
+
+
 def test_clustered_figures_are_those_of_the_samples_one_by_one(tmp_path):
     """Against the very formulas on arrays in the order of the rows, which know nothing of counts."""
     rng = np.random.default_rng(3)
@@ -534,6 +549,80 @@ def test_folders_named_after_values_are_columns(tmp_path):
     assert list(one.slices_of("region")) == ["(missing)"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_a_path_may_be_written_with_slashes_and_dots(tmp_path, monkeypatch, there):
+    if there:
+        store = pytest.importorskip("fsspec", reason="the extra dask is not installed").filesystem("memory")
+    for region, own in tiny().groupby("region"):
+        content = io.BytesIO()
+        own[["label", "score"]].to_parquet(content, index=False)
+        if there:
+            store.pipe_file(f"/b/prod/region={region}/0.parquet", content.getvalue())
+        else:
+            (tmp_path / f"region={region}").mkdir()
+            (tmp_path / f"region={region}" / "0.parquet").write_bytes(content.getvalue())
+    monkeypatch.chdir(tmp_path)
+    root = "memory:///b/prod" if there else str(tmp_path)
+    paths = [root, f"{root}/", f"{root}/*/*.parquet", f"{root}/**/*.parquet", f"{root}/region=*/0.parquet"]
+    if there:
+        paths += ["memory://b/prod", "memory://b/prod/", "memory://b/prod/*/*.parquet"]
+    else:
+        paths += [".", "./", "./*/*.parquet", "*/*.parquet", "**/*.parquet", f"../{tmp_path.name}/"]
+    for path in paths:
+        assert list(scan_scores(path, by=["region"]).slices_of("region")) == ["idn", "sgp"], path
+
+
+def test_files_come_in_one_order_from_disk_and_from_a_store(tmp_path):
+    store = pytest.importorskip("fsspec", reason="the extra dask is not installed").filesystem("memory")
+    names = ["week/0.parquet", "week/1.parquet", "week-2/0.parquet", "week.parquet"]
+    for name in names:
+        store.pipe_file(f"/order/{name}", b"x")
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    for end, expected in (("", [*names[:2], *names[2:]]), ("/*/*.parquet", names[:3])):
+        here = [file.relative_to(tmp_path).as_posix() for file in part_files(f"{tmp_path}{end}")]
+        there = [str(file).removeprefix("memory:///order/") for file in part_files(f"memory:///order{end}")]
+        assert here == there == expected
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_patterns_leave_out_what_folders_leave_out(tmp_path, there):
+    names = ["a/0.parquet", "a/_1.parquet", "_tmp/0.parquet", ".old/0.parquet", "a/.2.parquet"]
+    root = "memory:///hidden" if there else str(tmp_path)
+    for name in names:
+        if there:
+            store = pytest.importorskip("fsspec", reason="the extra dask is not installed").filesystem(
+                "memory"
+            )
+            store.pipe_file(f"/hidden/{name}", b"x")
+        else:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
+            (tmp_path / name).write_bytes(b"x")
+
+    def found(path: str) -> list[str]:
+        return [str(file).removeprefix(f"{root}/") for file in part_files(path)]
+
+    for path in (root, f"{root}/*/*.parquet", f"{root}/**/*.parquet", f"{root}/a*/*.parquet"):
+        assert found(path) == names[:1], path
+    assert found(f"{root}/_tmp/*.parquet") == names[2:3]
+    assert found(f"{root}/*/_1.parquet") == names[1:2]
+
+
+def test_repeated_answers_of_a_run_are_no_samples(tmp_path):
+    for name in ("first", "second"):
+        folder = ScoreTable.from_frame(tiny()).write(tmp_path / name)
+        tiny(80).to_parquet(folder / "replicates.parquet")
+        (folder / "run.json").write_text("{}")
+    for path in (tmp_path, tmp_path / "*" / "*.parquet"):
+        assert [file.name for file in part_files(path)] == ["scores.parquet"] * 2
+        assert scan_scores(path).n_scored == 80
+    (tmp_path / "first" / "scores.parquet").unlink()
+    for path in (tmp_path / "first", tmp_path):
+        with pytest.raises(ScoresError, match=r"first: there is run\.json but no scores\.parquet"):
+            scan_scores(path)
+    assert not worth_scanning(tmp_path / "first")
+
+
 def test_a_files_own_column_goes_before_its_folders(tmp_path):
     (tmp_path / "scores" / "region=web").mkdir(parents=True)
     tiny().to_parquet(tmp_path / "scores" / "region=web" / "0.parquet", index=False)
@@ -548,6 +637,54 @@ def test_folders_may_stand_for_labels_and_subjects(tmp_path):
         own[["score"]].to_parquet(folder / "0.parquet", index=False)
     folder = tmp_path / "scores"
     assert evaluated(scan_scores(folder), []) == evaluated(read_whole(frame, folder), [])
+
+
+def asked_of():
+    return Asked(
+        by=(), cluster=None, together=False, stops=False, named={name: name for name in ("label", "score", "attack_type")},
+        score_range="unit", require_labels=True, origin=Provenance(source="x", digest=""),
+    )  # fmt: skip
+
+
+def write_groups(file, *sizes):
+    table = pa.Table.from_pandas(tiny(sum(sizes)), preserve_index=False)
+    with parquet.ParquetWriter(file, table.schema) as writer:
+        for i, n in enumerate(sizes):
+            writer.write_table(table.slice(sum(sizes[:i]), n), row_group_size=max(n, 1))
+    return file
+
+
+def test_no_piece_is_without_rows_but_that_of_a_file_without_rows(tmp_path):
+    for sizes, expected in (
+        ((10, 0), [range(1)]),
+        ((10, 0, 0, 4, 0), [range(1), range(1, 5)]),
+        ((0, 10), [range(2)]),
+        ((0, 0), [range(2)]),
+    ):
+        file = write_groups(tmp_path / "own.parquet", *sizes)
+        assert parquet.read_metadata(file).num_row_groups == len(sizes)
+        pieces = piece_of(file, {}, asked_of()).split(5)
+        assert [own.groups for own in pieces] == expected
+        assert all([*batches_of([own], asked_of(), 100)] for own in pieces)
+
+
+def test_a_file_that_others_write_to_meanwhile_is_not_counted_in_part(tmp_path):
+    file = write_groups(tmp_path / "own.parquet", 20, 20)
+    piece = piece_of(file, {}, asked_of())
+    for write_again, words in (
+        (lambda: write_groups(file, 20, 20, 5), "had 40 rows and has 45 now"),
+        (lambda: write_groups(file, 20), "had 40 rows and has 20 now"),
+        (lambda: write_groups(file, 10, 30), "had 2 row groups and was written anew"),
+        (
+            lambda: tiny().rename(columns={"label": "truth"}).to_parquet(file, row_group_size=20),
+            "had a column 'label' and has none now",
+        ),
+    ):
+        assert sum(len(own.rows) for own in batches_of([piece], asked_of(), 100)) == 40
+        write_again()
+        with pytest.raises(ScoresError, match=rf"own\.parquet: {words}; count again when nobody writes"):
+            list(batches_of([piece], asked_of(), 100))
+        write_groups(file, 20, 20)
 
 
 def test_a_file_is_cut_into_pieces_of_whole_row_groups(tmp_path):

@@ -7,11 +7,14 @@ import os
 import signal
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from finauth_eval.cluster import connected
@@ -118,6 +121,35 @@ def test_one_large_file_is_cut_among_the_workers_with_the_same_result(
     frame.assign(score=frame["score"].where(frame.index != 2500, 7.0)).to_parquet(file, row_group_size=400)
     with pytest.raises(ScoresError, match="row 2501"):
         scan_scores(file, dask=cluster)
+
+
+def test_what_the_first_pass_counted_is_gone_before_the_second(cluster, tmp_path, monkeypatch):
+    persons(2000, 3).to_parquet(tmp_path / "one.parquet", row_group_size=400, index=False)
+    monkeypatch.setattr("finauth_eval.scanning._ROWS_A_TASK", 400)
+    first, alive, submit = [], [], cluster.submit
+
+    def submitted(*args, **named):
+        future = submit(*args, **named)
+        if args[2].together:
+            alive.append(sum(own() is not None for own in first))
+        else:
+            first.append(weakref.ref(future))
+        return future
+
+    monkeypatch.setattr(cluster, "submit", submitted)
+    assert scan_scores(tmp_path / "one.parquet", dask=cluster).belong_together
+    assert len(first) == 5
+    assert alive == [0] * 5
+
+
+def test_row_groups_without_rows_are_counted_on_workers(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr("finauth_eval.scanning._ROWS_A_TASK", 50)
+    table = pa.Table.from_pandas(persons(100, 3).drop(columns="subject"), preserve_index=False)
+    with parquet.ParquetWriter(tmp_path / "one.parquet", table.schema) as writer:
+        writer.write_table(table)
+        writer.write_table(table[:0])
+    there, here = (scan_scores(tmp_path / "one.parquet", dask=own) for own in (cluster, None))
+    assert evaluate(there).to_dict() == evaluate(here).to_dict()
 
 
 def test_folders_named_after_values_are_columns_on_workers_too(cluster, tmp_path):

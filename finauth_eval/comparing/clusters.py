@@ -10,6 +10,7 @@ import numpy as np
 from finauth_eval.phrases import phrase
 from finauth_eval.samples import blank_subjects, cluster_codes, cluster_column, clusters_in_words
 from finauth_eval.shown.numbers import count
+from finauth_eval.slicing import slice_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,7 +64,9 @@ class Together:
         if codes_a is None or codes_b is None:
             return cls(doubt=_blank(blank) or _one_sided(codes_a is not None or codes_b is not None))
         name = names[0] or ""
-        shared = len({*a.frame[name].dropna()} & {*b.frame[name].dropna()})
+        # as texts, which they are already where a table came part by part
+        of_a, of_b = ({*map(slice_text, own.frame[name].dropna().unique())} for own in (a, b))
+        shared = len(of_a & of_b)
         return cls(name=name, a=codes_a, b=codes_b, doubt=_shared(shared, name))
 
     def of_all_pairs(self) -> NDArray[np.integer[Any]] | None:

@@ -14,7 +14,7 @@ from finauth_eval.errors import MissingExtra, ScoresError
 from finauth_eval.joining.parts import read_part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from distributed import Client
     from numpy.typing import NDArray
@@ -29,14 +29,17 @@ _SHUFFLE: Final = "tasks"
 
 
 def first_rows(
-    files: Sequence[tuple[Place, int]], name: str, reading: Reading, client: Client
+    files: Sequence[tuple[Place, Mapping[str, str | None], int]],
+    name: str,
+    reading: Reading,
+    client: Client,
 ) -> NDArray[np.int64]:
     """For every row the first row with the same text, so that rows are the same sample where these numbers are equal.
 
     The workers read the column, send each text to the one of them that gets all its like, and hand back row numbers.
 
     Args:
-        files: Each file with the number of its rows; rows are counted through all of them.
+        files: Each file with the columns that its folders stand for and the number of its rows; rows are counted through all of them.
         name: The column.
         reading: How the files are read.
         client: Of the cluster.
@@ -55,11 +58,11 @@ def first_rows(
             f"{error.name or error} is not installed; a join on a cluster needs: pip install 'finauth-eval[dask]'"
         ) from error
     alone = replace(reading, columns=frozenset({name}))
-    *starts, total = accumulate((n for _, n in files), initial=0)
+    *starts, total = accumulate((n for _, _, n in files), initial=0)
     keyed = dd.from_delayed(
         [
-            client.submit(_keyed, file, n, start, name, alone, pure=False)
-            for (file, n), start in zip(files, starts, strict=True)
+            client.submit(_keyed, file, folders, n, start, name, alone, pure=False)
+            for (file, folders, n), start in zip(files, starts, strict=True)
         ],
         meta=_keys([], []),
     )
@@ -74,9 +77,11 @@ def first_rows(
     return found
 
 
-def _keyed(file: Place, n: int, start: int, name: str, reading: Reading) -> pd.DataFrame:
+def _keyed(
+    file: Place, folders: Mapping[str, str | None], n: int, start: int, name: str, reading: Reading
+) -> pd.DataFrame:
     """The rows of a file that have a text, with their numbers."""
-    part = read_part(file, reading)
+    part = read_part(file, reading, folders)
     if part.n != n:
         raise ScoresError(
             f"{file}: had {n} rows and has {part.n} now; compare again when nobody writes to it"

@@ -18,6 +18,7 @@ from pyarrow import parquet
 
 from finauth_eval.columns import COLUMNS, name_columns, read_columns, text_codes
 from finauth_eval.errors import ScoresError
+from finauth_eval.exact import frame_of
 from finauth_eval.places import Place, streamed
 from finauth_eval.scores import ScoreTable
 from finauth_eval.slicing import slice_text
@@ -105,7 +106,7 @@ def _frame(
                 if meaning in reading.columns or meaning in _ALWAYS
             }
             read = opened.read(columns=[own for own in wanted if own in there])
-            frame: pd.DataFrame = read.to_pandas(ignore_metadata=True)
+            frame = frame_of(read, ignore_metadata=True)
     except (OSError, pa.ArrowException) as error:
         raise ScoresError(f"{file}: not readable as Parquet ({error})") from error
     of_folders = {name: folders[name] for name in wanted if name not in there}

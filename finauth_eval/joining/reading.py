@@ -135,7 +135,7 @@ def _on_workers(a: Place, b: Place, reading: Reading, client: Client) -> tuple[S
         sizes += [own.n for own in parts]
         given.append(any(own.given_ids for own in parts))
         tables.append(_of_parts(parts, path, reading))
-    rows = list(zip([file for file, _ in (*files[0], *files[1])], sizes, strict=True))
+    rows = [(file, folders, n) for (file, folders), n in zip((*files[0], *files[1]), sizes, strict=True)]
     contents = first_rows(rows, "sha256", reading, client)
     ids = None
     n = len(tables[0])

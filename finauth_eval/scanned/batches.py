@@ -84,14 +84,17 @@ class Piece:
         return {*self.columns.values(), *self.folders}
 
     def split(self, rows: int) -> Sequence[Piece]:
-        """Pieces of consecutive row groups, each of so many rows or, where its last row group ends later, of more."""
+        """Pieces of consecutive row groups, each of so many rows or, where its last row group ends later, of more.
+
+        None is without rows, but that of a file that has none.
+        """
         found, start, n = [], self.groups.start, 0
         for group in self.groups:
             n += self.sizes[group]
             if n >= rows:
                 found.append(replace(self, groups=range(start, group + 1)))
                 start, n = group + 1, 0
-        if start < self.groups.stop or not found:
+        if n or not found:
             found.append(replace(self, groups=range(start, self.groups.stop)))
         return found
 
@@ -163,14 +166,16 @@ def batches_of(pieces: Sequence[Piece], asked: Asked, rows_at_once: int) -> Iter
         rows_at_once: At most so many rows are read at once.
 
     Raises:
-        ScoresError: A file cannot be read.
+        ScoresError: A file cannot be read, or others wrote to it meanwhile.
     """
     for piece in pieces:
         before = sum(piece.sizes[: piece.groups.start])
         names, meanings = [*piece.columns], [*piece.columns.values()]
         try:
             with streamed(piece.file) as source:
-                schema = parquet.read_schema(source)
+                about = parquet.read_metadata(source)
+            schema = about.schema.to_arrow_schema()
+            _refuse_changed(piece, about, schema)
             texts = [
                 name
                 for name, meaning in piece.columns.items()
@@ -180,6 +185,7 @@ def batches_of(pieces: Sequence[Piece], asked: Asked, rows_at_once: int) -> Iter
                 streamed(piece.file) as source,
                 parquet.ParquetFile(source, read_dictionary=texts, buffer_size=_BUFFER) as file,
             ):
+                _refuse_changed(piece, file.metadata, file.schema_arrow)
                 for group in piece.groups:  # no batch spans two of them: each has its own dictionaries
                     for batch in file.iter_batches(
                         rows_at_once, row_groups=[group], columns=names, use_threads=False
@@ -195,6 +201,21 @@ def batches_of(pieces: Sequence[Piece], asked: Asked, rows_at_once: int) -> Iter
             raise ScoresError(
                 f"{piece.file}: not readable as Parquet, after row {before} ({error})"
             ) from error
+
+
+def _refuse_changed(piece: Piece, about: parquet.FileMetaData, schema: pa.Schema) -> None:
+    """Refuse a file that is no longer what it was when the pieces were made."""
+    sizes = tuple(about.row_group(i).num_rows for i in range(about.num_row_groups))
+    gone = next((name for name in piece.columns if name not in schema.names), None)
+    if gone is not None:
+        change = f"had a column {gone!r} and has none now"
+    elif sum(sizes) != sum(piece.sizes):
+        change = f"had {sum(piece.sizes)} rows and has {sum(sizes)} now"
+    elif sizes != piece.sizes:
+        change = f"had {len(piece.sizes)} row groups and was written anew"
+    else:
+        return
+    raise ScoresError(f"{piece.file}: {change}; count again when nobody writes to it")
 
 
 def _with_folders(rows: pa.RecordBatch, folders: Mapping[str, str | None]) -> pa.RecordBatch:

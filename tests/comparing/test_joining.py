@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 from finauth_eval.cluster import connected
@@ -243,6 +245,44 @@ def test_columns_of_other_names_and_numbers_with_gaps_are_read_as_in_a_table(wri
     assert told(*read_pair(*folders, **names, **options), **options) == told(*whole, **options)
 
 
+def test_clusters_in_both_runs_are_warned_of_where_one_of_them_is_a_folder(written):
+    a, b = (own.drop(columns=["sha256", "sample_id"]) for own in (persons(samples(), "device"),) * 2)
+    folders = written(a, b)
+    options = {"cluster": "device", "by": [], "bootstrap": 0}
+    pairs = [(folders[0], f"{folders[1]}.whole.parquet"), folders]
+    warned = [compare(*read_pair(*pair, cluster="device"), **options).warnings[0] for pair in pairs]
+    assert warned[0] == warned[1]
+    assert "values of 'device' are in both runs" in warned[0]
+
+
+@pytest.mark.parametrize("where", ["here", pytest.param("workers", marks=pytest.mark.cluster)])
+def test_numbers_as_ids_are_exact_where_some_are_blank(tmp_path, where, request):
+    large = 2**60
+    ids = [large + 1, large + 2, large + 3, 7, None, large + 4]
+    own = samples(10)[:6].drop(columns=["sha256", "region"])
+    own = own.assign(
+        sample_id=pd.array(ids, dtype="Int64"), subject=pd.array(ids[:4] + ids[:2], dtype="Int64"),
+        device=pd.array(ids, dtype="Int64"),
+    )  # fmt: skip
+    other = own.iloc[[2, 1, 0, 5, 3]]
+    for name, rows in (("a", own), ("b", other)):
+        (tmp_path / name).mkdir()
+        table = pa.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
+        parquet.write_table(table, tmp_path / name / "0.parquet")
+        parquet.write_table(table, tmp_path / f"{name}.whole.parquet")
+    pair = [tmp_path / "a", tmp_path / "b"]
+    dask = request.getfixturevalue("cluster") if where == "workers" else None
+    found = told(*read_pair(*pair, by=["device"], dask=dask), by=["device"])
+    assert found == told_of_tables(*pair, by=["device"])
+    assert (found["rows_a"], found["rows_b"]) == ([0, 1, 2, 3, 5], [2, 1, 0, 4, 3])
+    a = read_pair(*pair, by=["device"])[0].frame
+    whole = read_scores(tmp_path / "a.whole.parquet").frame
+    texts = ["" if own is None else str(own) for own in ids]
+    assert a["sample_id"].tolist() == whole["sample_id"].tolist() == texts
+    assert a["device"].astype(str).tolist()[:4] == texts[:4]
+    assert whole["subject"].tolist() == [*texts[:4], *texts[:2]]
+
+
 def test_a_cluster_may_be_any_column(written):
     a, b = two("ids")
     folders = written(persons(a, "device"), persons(b, "device"))
@@ -384,10 +424,25 @@ def test_a_file_that_others_write_to_meanwhile_is_no_basis_for_pairs(written):
     names = {"label": "label", "score": "score", "attack_type": "attack_type"}
     reading = Reading(columns=frozenset({"sample_id"}), named=names, score_range="unit", require_labels=False)
     n = len(pd.read_parquet(file))
-    keys = on_workers._keyed(file, n, 100, "sample_id", reading)
+    keys = on_workers._keyed(file, {}, n, 100, "sample_id", reading)
     assert keys["row"].tolist() == [*range(100, 100 + n)]
     with pytest.raises(ScoresError, match=rf"had {n - 1} rows and has {n} now"):
-        on_workers._keyed(file, n - 1, 100, "sample_id", reading)
+        on_workers._keyed(file, {}, n - 1, 100, "sample_id", reading)
+
+
+@pytest.mark.cluster
+def test_folders_may_stand_for_labels_types_and_ids_on_workers(cluster, tmp_path):
+    runs = [own[:120].assign(kind=own["attack_type"], truth=own["label"]) for own in two("ids")]
+    for name, own in zip("ab", runs, strict=True):
+        for (truth, kind), rows in own.groupby(["truth", "kind"]):
+            folder = tmp_path / name / f"truth={truth}" / f"kind={kind}"
+            folder.mkdir(parents=True)
+            rows[["sample_id", "score"]].to_parquet(folder / "0.parquet", index=False)
+    names = {"label_column": "truth", "attack_type_column": "kind"}
+    here = read_pair(tmp_path / "a", tmp_path / "b", **names)
+    there = read_pair(tmp_path / "a", tmp_path / "b", dask=cluster, **names)
+    assert told(*there, by=[]) == told(*here, by=[])
+    assert compare(*there, bootstrap=0).pairing.by == "sample_id"
 
 
 @pytest.mark.cluster
