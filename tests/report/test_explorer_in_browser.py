@@ -465,6 +465,17 @@ def test_copied_and_downloaded_policy_decides_as_the_explorer_shows(
     assert json.loads(at_once.value.path().read_text(encoding="utf-8"))["cut"]["reject_from"] == 0.0
 
 
+def test_policy_can_be_read_and_copied_with_scripts_off(
+    opened: Callable[..., Any], case: Callable[..., Case], tmp_path: Path
+) -> None:
+    tab = opened(case().file, java_script_enabled=False)
+    text = tab.input_value("#x-policy")
+    assert len(text.splitlines()) > 20
+    file = tmp_path / "policy.json"
+    file.write_text(text, encoding="utf-8")
+    assert (load_policy(file).decide(0.5), load_policy(file).decide(0.4999)) == ("reject", "accept")
+
+
 def test_update_is_quick(opened: Callable[..., Any], case: Callable[..., Case]) -> None:
     tab = opened(case().file)
     times = tab.evaluate(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup, escape
 
 from finauth_eval.report.explorer.assumptions import Assumptions, assumed
 from finauth_eval.report.explorer.by_hand import by_hand
@@ -23,7 +24,6 @@ from finauth_eval.shown import numbers
 from finauth_eval.shown.text import data_block
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
     from numpy.typing import NDArray
 
     from finauth_eval.evaluation import Evaluation
@@ -72,6 +72,11 @@ class Explorer:
     def threshold(self) -> str:
         """The threshold shown first, as it is typed."""
         return numbers.threshold(float(self.grid[self.at]))
+
+    @property
+    def policy_text(self) -> Markup:
+        """The policy as it is laid out, with its line breaks; JSON has nothing else that could not be seen."""
+        return escape(self.policy or "")
 
     @property
     def review_from(self) -> str:
