@@ -17,7 +17,7 @@ from finauth_eval.errors import ScoresError
 from finauth_eval.labels import ACCEPTED, parse_label
 
 __all__ = [
-    "BLANK", "COLUMNS", "OUTCOMES", "TEXT_COLUMNS", "ScoreRange", "class_codes", "is_blank", "name_columns",
+    "BLANK", "COLUMNS", "OUTCOMES", "TEXT_COLUMNS", "ScoreRange", "as_texts", "class_codes", "is_blank", "name_columns",
     "read_columns", "refuse_twins", "text_codes", "where",
 ]  # fmt: skip
 
@@ -248,7 +248,7 @@ def _outcomes(frame: pd.DataFrame, missing: NDArray[np.bool_], place: _Place) ->
 def _attack_types(frame: pd.DataFrame, is_attack: NDArray[np.bool_]) -> pd.Categorical[Any]:
     if "attack_type" not in frame.columns:
         return _no_text(len(frame))
-    kinds = _text(frame["attack_type"])
+    kinds = as_texts(frame["attack_type"])
     codes = np.where(is_attack, kinds.codes, -1)  # what a bona fide row says of its attack type is ignored
     return pd.Categorical.from_codes(codes, categories=kinds.categories).remove_unused_categories()
 
@@ -256,7 +256,7 @@ def _attack_types(frame: pd.DataFrame, is_attack: NDArray[np.bool_]) -> pd.Categ
 def _standard_column(frame: pd.DataFrame, name: str, place: _Place) -> Any:
     present = name in frame.columns
     if name in TEXT_COLUMNS:
-        return _text(frame[name]) if present else _no_text(len(frame))
+        return as_texts(frame[name]) if present else _no_text(len(frame))
     if name in ("result", "cached"):
         return _booleans(frame[name], place, name=name) if present else _none(len(frame), "boolean")
     if name == "threshold":
@@ -264,7 +264,7 @@ def _standard_column(frame: pd.DataFrame, name: str, place: _Place) -> Any:
     return _numbers(frame[name], place, name=name) if present else _none(len(frame), "Int64")
 
 
-def _text(column: pd.Series[Any]) -> pd.Categorical[Any]:
+def as_texts(column: pd.Series[Any]) -> pd.Categorical[Any]:
     """Texts as a categorical (a million rows of few words are small); blanks are missing."""
     codes, words = pd.factorize(column)
     categories, lookup = text_codes(words)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pandas.api.types import union_categoricals
 from pyarrow import parquet
 
-from finauth_eval.columns import COLUMNS, name_columns, read_columns, text_codes
+from finauth_eval.columns import COLUMNS, as_texts, name_columns, read_columns
 from finauth_eval.errors import ScoresError
 from finauth_eval.exact import frame_of
 from finauth_eval.places import Place, streamed
@@ -81,7 +81,7 @@ def read_part(file: Place, reading: Reading, folders: Mapping[str, str | None] |
     columns = {name: found[name] for name in frame.columns if name in COLUMNS}
     columns["outcome"] = found["outcome"]
     if "attack_type" in columns:  # those of bona fide rows too, for the order in which types come
-        columns["attack_type"] = _codes_of(frame["attack_type"])
+        columns["attack_type"] = as_texts(frame["attack_type"])
     if "sample_id" in columns:
         columns["sample_id"] = pd.array(columns["sample_id"], dtype="string[pyarrow]")
     own = {name: _attribute(frame[name]) for name in frame.columns if name not in COLUMNS}
@@ -111,13 +111,6 @@ def _frame(
         raise ScoresError(f"{file}: not readable as Parquet ({error})") from error
     of_folders = {name: folders[name] for name in wanted if name not in there}
     return frame.assign(**of_folders).rename(columns=wanted), [*map(str, meanings)]
-
-
-def _codes_of(column: pd.Series[Any]) -> pd.Categorical[Any]:
-    """A column of texts, as `finauth_eval.columns` reads them."""
-    codes, words = pd.factorize(column)
-    names, lookup = text_codes(words)
-    return pd.Categorical.from_codes(lookup[codes], categories=pd.Index(names, dtype=object))
 
 
 def _attribute(column: pd.Series[Any]) -> pd.Categorical[Any]:

@@ -22,7 +22,7 @@ from finauth_eval.shown.text import shorten, visible
 if TYPE_CHECKING:
     from finauth_eval.recommendation import Need, Recommendation
 
-__all__ = ["needs_words", "policy_words", "reason_words", "source_words", "times", "why_undefined"]
+__all__ = ["needs_words", "policy_words", "reason_words", "source_words", "why_undefined"]
 
 _SOURCES: Final = {
     "run": phrase("the threshold in use"),
@@ -161,13 +161,3 @@ def _class_needs(name: str, need: Need) -> str:
     if name == "attack":
         return say("{required} independent attacks (has {has})", **gaps)
     return say("{required} independent genuine samples (has {has})", **gaps)
-
-
-def times(number: int, one: str, many: str | None = None) -> str:
-    """A count with its noun.
-
-    Example:
-        >>> times(1, "sample"), times(1200, "sample"), times(2, "has", "have")
-        ('1 sample', '1,200 samples', '2 have')
-    """
-    return f"{numbers.count(number)} {one if number == 1 else many or one + 's'}"

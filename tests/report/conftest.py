@@ -155,8 +155,11 @@ def pieces_outside(text: str) -> list[str]:
     return re.split(f"{OPEN}[^{OPEN}{CLOSE}]*{CLOSE}", text)
 
 
+FILES = re.compile(r"\b[a-z0-9_-]+\.(?:csv|json)\b")
+
+
 def words_of(text: str, names: set[str]) -> bool:
-    return any(word not in TERMS | names for word in re.findall(r"[^\W\d_]{2,}", text))
+    return any(word not in TERMS | names for word in re.findall(r"[^\W\d_]{2,}", FILES.sub("", text)))
 
 
 def unspoken_text(text: str, names: set[str]) -> list[str]:
